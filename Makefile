@@ -1,0 +1,33 @@
+# Every task of the project. `make check` is what CI runs.
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check fmt golden openapi
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+
+run: ## serve on http://127.0.0.1:8080 (needs Rust only)
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs or your system's packages" >&2; exit 1; }
+	cargo run -- serve
+
+setup: ## install what the tests need (Debian packages, and the rest under target/test-tools)
+	@tests/tools/setup
+
+test: setup ## all tests
+	cargo test
+
+check: setup ## format, lints, documentation and all tests, as CI does
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	cargo test
+
+fmt: ## format the source
+	cargo fmt
+
+golden: ## accept the pages as they now look: then review the difference
+	SKOLEDOK_ACCEPT=1 cargo test --test it golden
+
+openapi: ## write openapi/openapi.json anew
+	@mkdir -p openapi
+	cargo run -- openapi >openapi/openapi.json.new
+	mv openapi/openapi.json.new openapi/openapi.json

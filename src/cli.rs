@@ -1,0 +1,353 @@
+//! The command line. Exit status 0: done; 1: the document has faults, each printed in a line; 2: wrong
+//! use, or something that is not the document's fault.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use crate::document::{Kind, Locale, PdfStandard};
+use crate::pipeline::{self, Order, ProduceError};
+use crate::render::{Engine, Options};
+use crate::template::{self, Format};
+use crate::validate::{self, Finding, MAX_BODY};
+use crate::{app, http};
+
+/// School documents as archivable (PDF/A-2a), accessible (PDF/UA-1) PDF.
+#[derive(Parser)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "Example:\n  skoledok sample parent-letter | skoledok render parent-letter - -o letter.pdf"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve over HTTP.
+    #[command(after_help = "Example:\n  skoledok serve --bind 127.0.0.1:8080")]
+    Serve {
+        /// Address and port; port 0 takes a free one.
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        bind: SocketAddr,
+    },
+    /// Render a document.
+    #[command(after_help = "Example:\n  skoledok render annual-plan plan.json -o plan.pdf --standard a-2a")]
+    Render(Render),
+    /// Check a document without rendering it.
+    #[command(after_help = "Example:\n  skoledok validate consent-form consent.json")]
+    Validate {
+        #[command(flatten)]
+        input: Input,
+    },
+    /// Print a sample body that renders.
+    #[command(after_help = "Example:\n  skoledok sample meeting-schedule --locale nn > meetings.json")]
+    Sample {
+        /// Kind of document.
+        kind: KindName,
+        /// Language of the sample.
+        #[arg(long, default_value = "nb")]
+        locale: LocaleName,
+    },
+    /// List the kinds of document.
+    #[command(after_help = "Example:\n  skoledok kinds")]
+    Kinds,
+    /// Print the API description (OpenAPI).
+    #[command(after_help = "Example:\n  skoledok openapi > openapi.json")]
+    Openapi,
+}
+
+#[derive(Args)]
+struct Input {
+    /// Kind of document.
+    kind: KindName,
+    /// JSON file, or `-` for standard input.
+    file: PathBuf,
+    /// Language of the document, instead of the one in the file; also of messages.
+    #[arg(long)]
+    locale: Option<LocaleName>,
+}
+
+#[derive(Args)]
+struct Render {
+    #[command(flatten)]
+    input: Input,
+    /// File to write; without it, standard output.
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+    /// Format; without it, what the extension of the output says, else PDF.
+    #[arg(long)]
+    format: Option<FormatName>,
+    /// Standards of the PDF.
+    #[arg(long)]
+    standard: Option<StandardName>,
+    /// Page of PNG and SVG, from 1.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    page: u16,
+    /// Resolution of PNG in dots per inch.
+    #[arg(long, default_value_t = 144, value_parser = clap::value_parser!(u16).range(36..=300))]
+    dpi: u16,
+}
+
+/// Makes a type of ours an argument: its values by their own names.
+macro_rules! names {
+    ($name:ident, $of:ty, $all:expr, $text:expr) => {
+        #[derive(Clone, Copy)]
+        struct $name($of);
+
+        impl ValueEnum for $name {
+            fn value_variants<'a>() -> &'a [Self] {
+                const ALL: &[$name] = &$all;
+                ALL
+            }
+
+            fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+                let text: fn($of) -> &'static str = $text;
+                Some(clap::builder::PossibleValue::new(text(self.0)))
+            }
+        }
+    };
+}
+
+names!(
+    KindName,
+    Kind,
+    [
+        KindName(Kind::ALL[0]),
+        KindName(Kind::ALL[1]),
+        KindName(Kind::ALL[2]),
+        KindName(Kind::ALL[3]),
+        KindName(Kind::ALL[4]),
+        KindName(Kind::ALL[5]),
+        KindName(Kind::ALL[6])
+    ],
+    Kind::slug
+);
+names!(LocaleName, Locale, [LocaleName(Locale::Nb), LocaleName(Locale::Nn), LocaleName(Locale::En)], Locale::tag);
+names!(
+    FormatName,
+    Format,
+    [
+        FormatName(Format::Pdf),
+        FormatName(Format::Png),
+        FormatName(Format::Svg),
+        FormatName(Format::Html),
+        FormatName(Format::Ics)
+    ],
+    Format::extension
+);
+names!(
+    StandardName,
+    PdfStandard,
+    [
+        StandardName(PdfStandard::A2aUa1),
+        StandardName(PdfStandard::A2a),
+        StandardName(PdfStandard::Ua1),
+        StandardName(PdfStandard::A2b),
+        StandardName(PdfStandard::Plain)
+    ],
+    PdfStandard::name
+);
+
+/// Why a command ended otherwise than well.
+enum Failure {
+    /// The document has faults; they have been printed.
+    Faults,
+    /// Wrong use, or not the document's fault.
+    Told(String),
+}
+
+impl Failure {
+    fn told(error: impl Display) -> Self {
+        Self::Told(error.to_string())
+    }
+}
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors to clap; both print themselves.
+            let status = if error.use_stderr() { 2 } else { 0 };
+            return error.print().map_or(ExitCode::from(2), |()| ExitCode::from(status));
+        }
+    };
+    match execute(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Faults) => ExitCode::from(1),
+        Err(Failure::Told(message)) => {
+            eprintln!("skoledok: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve { bind } => {
+            start_log();
+            app::serve(bind).map_err(|error| Failure::Told(with_causes(&error)))
+        }
+        Command::Render(render) => render_file(&render),
+        Command::Validate { input } => validate_file(&input),
+        Command::Sample { kind, locale } => print_text(template::sample(kind.0, locale.0).trim_end()),
+        Command::Kinds => {
+            let lines: Vec<_> = Kind::ALL.into_iter().map(describe).collect();
+            print_text(&lines.join("\n"))
+        }
+        Command::Openapi => print_text(&format!("{:#}", http::openapi().map_err(Failure::told)?)),
+    }
+}
+
+fn describe(kind: Kind) -> String {
+    let manifest = template::manifest(kind);
+    let title = manifest.title.get(&Locale::Nb).map_or("", String::as_str);
+    let formats: Vec<_> = manifest.formats.iter().map(|format| format.extension()).collect();
+    let locales: Vec<_> = manifest.locales.iter().map(|language| language.tag()).collect();
+    format!("{:<24}{title} ({}; {})", kind.slug(), locales.join(" "), formats.join(" "))
+}
+
+fn render_file(render: &Render) -> Result<(), Failure> {
+    let format =
+        render.format.map(|name| name.0).or_else(|| from_extension(render.output.as_deref())).unwrap_or_default();
+    if render.output.is_none() && format != Format::Html && format != Format::Ics && std::io::stdout().is_terminal() {
+        return Err(Failure::told("not writing a picture of bytes to a terminal; give `-o FILE`"));
+    }
+    let kind = render.input.kind.0;
+    let body = read_body(&render.input)?;
+    let options = Options {
+        format,
+        standard: render.standard.map(|name| name.0),
+        page: usize::from(render.page),
+        dpi: render.dpi,
+    };
+    let produced = match pipeline::produce(&Engine::load(), Order { kind, body, options }) {
+        Ok(produced) => produced,
+        Err(ProduceError::Invalid { violations, locale }) => {
+            print_findings(&violations, render.input.message_locale(locale), "");
+            return Err(Failure::Faults);
+        }
+        Err(error) => return Err(Failure::Told(with_causes(&error))),
+    };
+    print_findings(&produced.warnings, render.input.message_locale(produced.locale), "warning: ");
+    match &render.output {
+        Some(path) => write_whole(path, &produced.rendered.bytes),
+        None => std::io::stdout().write_all(&produced.rendered.bytes).map_err(Failure::told),
+    }
+}
+
+fn validate_file(input: &Input) -> Result<(), Failure> {
+    let body = read_body(input)?;
+    let report = pipeline::report(&Engine::load(), input.kind.0, body).map_err(Failure::told)?;
+    let locale = input.message_locale(report.locale);
+    let mut lines = told(&report.violations, locale, "");
+    lines.extend(told(&report.warnings, locale, "warning: "));
+    if !lines.is_empty() {
+        print_text(&lines.join("\n"))?;
+    }
+    if report.violations.is_empty() { Ok(()) } else { Err(Failure::Faults) }
+}
+
+impl Input {
+    fn message_locale(&self, of_document: Locale) -> Locale {
+        self.locale.map_or(of_document, |name| name.0)
+    }
+}
+
+/// One finding a line: pointer, message, hint.
+fn told(findings: &[Finding], locale: Locale, prefix: &str) -> Vec<String> {
+    let line = |finding: &Finding| {
+        let told = finding.tell(locale);
+        let pointer = if told.pointer.is_empty() { "/" } else { &told.pointer };
+        let hint = told.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{prefix}{pointer}: {}{hint}", told.detail)
+    };
+    findings.iter().map(line).collect()
+}
+
+/// Beside a document on standard output there is no room for findings: they go to standard error.
+fn print_findings(findings: &[Finding], locale: Locale, prefix: &str) {
+    for line in told(findings, locale, prefix) {
+        eprintln!("{line}");
+    }
+}
+
+fn read_body(input: &Input) -> Result<Value, Failure> {
+    let mut bytes = Vec::new();
+    let limit = MAX_BODY as u64 + 1;
+    if input.file == Path::new("-") {
+        std::io::stdin().take(limit).read_to_end(&mut bytes).map_err(Failure::told)?;
+    } else {
+        let file = std::fs::File::open(&input.file)
+            .map_err(|error| Failure::Told(format!("can not read `{}`: {error}", input.file.display())))?;
+        file.take(limit).read_to_end(&mut bytes).map_err(Failure::told)?;
+    }
+    if bytes.len() > MAX_BODY {
+        return Err(Failure::Told(format!("the body has more than {MAX_BODY} bytes")));
+    }
+    let mut body =
+        validate::read_json(&bytes).map_err(|error| Failure::Told(format!("the body is not JSON: {error}")))?;
+    if let (Some(locale), Some(members)) = (input.locale, body.as_object_mut()) {
+        members.insert("locale".to_owned(), Value::from(locale.0.tag()));
+    }
+    Ok(body)
+}
+
+/// Writes beside the target and renames, so that no half-written document is ever found.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let told = |error: std::io::Error| Failure::Told(format!("can not write `{}`: {error}", path.display()));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
+    if written.is_err() {
+        // What could not be written whole is not left behind; there may be nothing to remove.
+        drop(std::fs::remove_file(&part));
+    }
+    written.map_err(told)
+}
+
+fn from_extension(path: Option<&Path>) -> Option<Format> {
+    Format::parse(path?.extension()?.to_str()?)
+}
+
+fn print_text(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    match writeln!(out, "{text}") {
+        // A reader that has seen enough, like `head`, is no failure.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(Failure::told),
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Lines of text on a terminal, JSON otherwise, to standard error. `RUST_LOG` chooses what is told.
+fn start_log() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        builder.init();
+    } else {
+        builder.json().init();
+    }
+}

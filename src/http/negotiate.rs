@@ -1,0 +1,113 @@
+//! What the caller asks for: media types and languages, with their qualities (RFC 9110, 12.4 and 12.5).
+
+use poem::http::{HeaderMap, header};
+
+use crate::document::Locale;
+use crate::template::Format;
+
+/// A member of a header list and its quality in thousandths.
+fn preferences<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Vec<(&'a str, u16)> {
+    let mut found: Vec<(&str, u16)> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|member| {
+            let mut parts = member.split(';').map(str::trim);
+            let value = parts.next().filter(|value| !value.is_empty())?;
+            let quality = parts
+                .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
+                .map_or(Some(1.0), |quality| quality.parse::<f32>().ok())?;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+            let thousandths = (quality.clamp(0.0, 1.0) * 1000.0) as u16;
+            Some((value, thousandths))
+        })
+        .collect();
+    // Stable: of equal quality the first named goes first.
+    found.sort_by_key(|&(_, quality)| std::cmp::Reverse(quality));
+    found
+}
+
+/// The format to answer in, among those offered (the first is the default); nothing when none is
+/// accepted.
+pub(super) fn format(headers: &HeaderMap, offered: &[Format]) -> Option<Format> {
+    if !headers.contains_key(header::ACCEPT) {
+        return offered.first().copied();
+    }
+    let wanted = preferences(headers, &header::ACCEPT);
+    let refused: Vec<&str> = wanted.iter().filter(|(_, quality)| *quality == 0).map(|(range, _)| *range).collect();
+    wanted.iter().filter(|(_, quality)| *quality > 0).find_map(|(range, _)| {
+        offered
+            .iter()
+            .copied()
+            .find(|&format| matches(range, format) && !refused.iter().any(|refused| matches(refused, format)))
+    })
+}
+
+fn matches(range: &str, format: Format) -> bool {
+    let essence = format.media_type().split(';').next().unwrap_or_default();
+    let range = range.to_ascii_lowercase();
+    match range.strip_suffix("/*") {
+        Some("*") => true,
+        Some(kind) => essence.split('/').next() == Some(kind),
+        None => range == essence,
+    }
+}
+
+/// The language that messages are asked for in, if one of ours is.
+pub(super) fn locale(headers: &HeaderMap) -> Option<Locale> {
+    preferences(headers, &header::ACCEPT_LANGUAGE).iter().filter(|(_, quality)| *quality > 0).find_map(|(range, _)| {
+        match range.split('-').next()?.to_ascii_lowercase().as_str() {
+            "nb" | "no" => Some(Locale::Nb),
+            "nn" => Some(Locale::Nn),
+            "en" => Some(Locale::En),
+            _ => None,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().expect("a header value"));
+        headers
+    }
+
+    #[test]
+    fn the_best_offer_wins() {
+        let offered = [Format::Pdf, Format::Png, Format::Svg, Format::Html];
+        let cases = [
+            ("*/*", Some(Format::Pdf)),
+            ("application/pdf", Some(Format::Pdf)),
+            ("image/*", Some(Format::Png)),
+            ("text/html, application/pdf;q=0.9", Some(Format::Html)),
+            ("text/html;q=0.8, application/pdf;q=0.9", Some(Format::Pdf)),
+            ("image/svg+xml", Some(Format::Svg)),
+            ("application/pdf;q=0, */*", Some(Format::Png)),
+            ("text/calendar", None),
+            ("application/json", None),
+            ("IMAGE/PNG", Some(Format::Png)),
+        ];
+        for (accept, expected) in cases {
+            assert_eq!(format(&headers(header::ACCEPT, accept), &offered), expected, "{accept}");
+        }
+        assert_eq!(format(&HeaderMap::new(), &offered), Some(Format::Pdf));
+    }
+
+    #[test]
+    fn the_first_language_of_ours_wins() {
+        let cases = [
+            ("nn-NO, nb;q=0.5", Some(Locale::Nn)),
+            ("de, en-GB;q=0.7, nb;q=0.3", Some(Locale::En)),
+            ("no", Some(Locale::Nb)),
+            ("de", None),
+            ("nb;q=0", None),
+        ];
+        for (accept, expected) in cases {
+            assert_eq!(locale(&headers(header::ACCEPT_LANGUAGE, accept)), expected, "{accept}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The body of a request: JSON of a kind, read strictly and bounded, checked later all at once.
+
+use std::marker::PhantomData;
+
+use poem::error::ReadBodyError;
+use poem::http::header;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+
+use super::problem::Problem;
+use crate::document::{
+    AnnualPlan, ConsentForm, CooperationAgreement, HomeSchoolGuide, Kind, MeetingSchedule, ParentLetter,
+    SoveiActivityPlan,
+};
+use crate::validate::{MAX_BODY, read_json};
+
+/// Most bytes of a body that is too large which are read and thrown away, so that a caller who
+/// sends before it listens gets the answer rather than a broken connection.
+const DRAINED: u64 = 4 * 1024 * 1024;
+
+/// The whole body, or a problem when it is too large. No more than `MAX_BODY` is kept.
+async fn read_bounded(body: poem::Body) -> Result<Vec<u8>> {
+    let mut reader = body.into_async_read().take(DRAINED);
+    let mut kept = Vec::new();
+    (&mut reader).take(MAX_BODY as u64 + 1).read_to_end(&mut kept).await.map_err(ReadBodyError::Io)?;
+    if kept.len() > MAX_BODY {
+        tokio::io::copy(&mut reader, &mut tokio::io::sink()).await.map_err(ReadBodyError::Io)?;
+        return Err(Problem::too_large().into());
+    }
+    Ok(kept)
+}
+
+/// A type that is the body of a kind.
+pub(super) trait OfKind: Send + Sync + 'static {
+    /// The kind.
+    const KIND: Kind;
+}
+
+impl OfKind for CooperationAgreement {
+    const KIND: Kind = Kind::CooperationAgreement;
+}
+impl OfKind for MeetingSchedule {
+    const KIND: Kind = Kind::MeetingSchedule;
+}
+impl OfKind for AnnualPlan {
+    const KIND: Kind = Kind::AnnualPlan;
+}
+impl OfKind for ParentLetter {
+    const KIND: Kind = Kind::ParentLetter;
+}
+impl OfKind for HomeSchoolGuide {
+    const KIND: Kind = Kind::HomeSchoolGuide;
+}
+impl OfKind for ConsentForm {
+    const KIND: Kind = Kind::ConsentForm;
+}
+impl OfKind for SoveiActivityPlan {
+    const KIND: Kind = Kind::SoveiActivityPlan;
+}
+
+/// A body that claims to be a `T`. The API description shows the schema of `T`; validation in the
+/// pipeline tells every fault, which poem-openapi's own parsing, that ends at the first, would not.
+pub(super) struct Unchecked<T> {
+    /// The body.
+    pub(super) body: Value,
+    kind: PhantomData<T>,
+}
+
+impl<T: OfKind> Payload for Unchecked<T> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Reference(T::KIND.type_name().to_owned())
+    }
+
+    /// A place for the schema, which `spec` fills.
+    fn register(registry: &mut Registry) {
+        registry.schemas.entry(T::KIND.type_name().to_owned()).or_insert_with(|| MetaSchema::new("object"));
+    }
+}
+
+impl<T: OfKind> ParsePayload for Unchecked<T> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let announced =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > DRAINED) {
+            return Err(Problem::too_large().into());
+        }
+        let bytes = read_bounded(body.take()?).await?;
+        let body = read_json(&bytes).map_err(|error| Problem::unreadable(&error))?;
+        Ok(Self { body, kind: PhantomData })
+    }
+}
+
+impl<'a, T: OfKind> ApiExtractor<'a> for Unchecked<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        <Self as Payload>::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType { content_type: Self::CONTENT_TYPE, schema: Self::schema_ref() }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        if !request.content_type().is_some_and(Self::check_content_type) {
+            return Err(poem_openapi::error::ContentTypeError::ExpectContentType.into());
+        }
+        <Self as ParsePayload>::from_request(request, body).await
+    }
+}

@@ -1,0 +1,374 @@
+//! Problems (RFC 9457): the one table that turns what goes wrong into what the caller is told.
+
+use std::marker::PhantomData;
+
+use poem::error::{
+    MethodNotAllowedError, NotFoundError, ParsePathError, ParseQueryError, ReadBodyError, ResponseError,
+};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError as ParseOperationPathError};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
+use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::{ApiResponse, Object};
+
+use crate::document::Locale;
+use crate::pipeline::ProduceError;
+use crate::render::RenderError;
+use crate::validate::{Finding, MAX_BODY, Told, Unreadable};
+use crate::worker::WorkError;
+
+/// Media type of problems.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A fault in the body or in a parameter.
+#[derive(Debug, Clone, PartialEq, Object)]
+pub(super) struct Fault {
+    /// JSON Pointer (RFC 6901) into the caller's own body; empty for the whole.
+    pub(super) pointer: String,
+    /// Stable name of the fault.
+    pub(super) code: String,
+    /// What is wrong, in the language asked for.
+    pub(super) detail: String,
+    /// How to mend it.
+    #[oai(skip_serializing_if_is_none)]
+    pub(super) hint: Option<String>,
+}
+
+impl From<Told> for Fault {
+    fn from(told: Told) -> Self {
+        Self { pointer: told.pointer, code: told.code.to_owned(), detail: told.detail, hint: told.hint }
+    }
+}
+
+/// A problem as the caller sees it (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Object)]
+#[oai(rename = "Problem")]
+struct ProblemBody {
+    /// Stable name of the kind of problem.
+    #[oai(rename = "type")]
+    kind: String,
+    /// The kind of problem in words.
+    title: String,
+    /// Status of the response.
+    #[oai(validator(minimum(value = "400"), maximum(value = "599")))]
+    status: u16,
+    /// This problem in words.
+    detail: String,
+    /// Path of the request.
+    instance: String,
+    /// Identifier of the request, as in the log.
+    request_id: String,
+    /// Each fault of the body; empty when the problem is not one of the body's contents.
+    errors: Vec<Fault>,
+}
+
+/// A problem on its way out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{slug}: {detail}")]
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    slug: &'static str,
+    title: &'static str,
+    detail: String,
+    errors: Vec<Fault>,
+    retry_after: Option<u64>,
+    language: Option<Locale>,
+}
+
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl Problem {
+    fn new(status: StatusCode, slug: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, slug, title, detail: detail.into(), errors: Vec::new(), retry_after: None, language: None }
+    }
+
+    /// All faults of a document.
+    pub(super) fn invalid(violations: &[Finding], locale: Locale) -> Self {
+        let count = violations.len();
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-document",
+            "the document is not valid",
+            format!("{count} {}; see `errors`", if count == 1 { "fault" } else { "faults" }),
+        );
+        problem.errors = violations.iter().map(|finding| finding.tell(locale).into()).collect();
+        problem.language = Some(locale);
+        problem
+    }
+
+    /// Only places and reasons: never what the body holds.
+    pub(super) fn unreadable(error: &Unreadable) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "unreadable-json", "the body is not JSON", error.to_string())
+    }
+
+    pub(super) fn too_large() -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "the body is too large",
+            format!("at most {MAX_BODY} bytes"),
+        )
+    }
+
+    pub(super) fn not_acceptable(offered: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "not-acceptable",
+            "no such representation",
+            format!("this can be had as {offered}; see `Accept`"),
+        )
+    }
+
+    pub(super) fn unknown_kind() -> Self {
+        let kinds: Vec<_> = crate::document::Kind::ALL.iter().map(|kind| format!("`{}`", kind.slug())).collect();
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown-kind",
+            "no such kind of document",
+            format!("the kinds are {}", kinds.join(", ")),
+        )
+    }
+
+    pub(super) fn not_ready() -> Self {
+        let mut problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "not ready", "the self-test is not done yet");
+        problem.retry_after = Some(1);
+        problem
+    }
+
+    fn parameter(name: &str, detail: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad-parameter",
+            "a parameter is wrong",
+            format!("parameter `{name}`: {detail}"),
+        )
+    }
+
+    fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal-error",
+            "our fault",
+            "the service failed; report the request id",
+        )
+    }
+
+    /// What an error of the framework means to the caller.
+    pub(super) fn of_framework(error: &poem::Error) -> Self {
+        if let Some(problem) = error.downcast_ref::<Self>() {
+            return problem.clone();
+        }
+        if let Some(error) = error.downcast_ref::<ParseParamError>() {
+            return Self::parameter(error.name, bounds(error.name));
+        }
+        if error.is::<ParsePathError>() || error.is::<ParseOperationPathError>() || error.is::<ParseQueryError>() {
+            return Self::parameter("path or query", "not of the form that the API description asks for");
+        }
+        if matches!(error.downcast_ref::<ReadBodyError>(), Some(ReadBodyError::PayloadTooLarge)) {
+            return Self::too_large();
+        }
+        if error.is::<NotFoundError>() {
+            return Self::new(
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "nothing here",
+                "see `/openapi.json` for what there is",
+            );
+        }
+        if error.is::<MethodNotAllowedError>() || error.status() == StatusCode::METHOD_NOT_ALLOWED {
+            return Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "no such method here",
+                "see `Allow` for the methods of this path",
+            );
+        }
+        if error.is::<ContentTypeError>() || error.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            return Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "the body is of another type",
+                "send `Content-Type: application/json`",
+            );
+        }
+        match error.status() {
+            status if status.is_client_error() => {
+                Self::new(status, "bad-request", "the request is wrong", "the request could not be understood")
+            }
+            _ => Self::internal(),
+        }
+    }
+
+    /// The response.
+    pub(super) fn respond(self, instance: &str, request_id: &str) -> Response {
+        let body = ProblemBody {
+            kind: format!("urn:skoledok:problem:{}", self.slug),
+            title: self.title.to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            instance: instance.to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self.errors,
+        };
+        let mut response = Response::builder()
+            .status(self.status)
+            .header(header::CONTENT_TYPE, MEDIA_TYPE)
+            .header(header::CACHE_CONTROL, "no-store")
+            .body(body.to_json_string());
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(locale) = self.language {
+            response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(locale.tag()));
+        }
+        response
+    }
+
+    /// What happened in making a document. `locale` is the language asked for by the caller, if any.
+    pub(super) fn of_production(error: &ProduceError, asked: Option<Locale>) -> Self {
+        match error {
+            ProduceError::Invalid { violations, locale } => Self::invalid(violations, asked.unwrap_or(*locale)),
+            ProduceError::Render(RenderError::NoSuchPage { wanted, pages }) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "no-such-page",
+                "the document has fewer pages",
+                format!("there is no page {wanted}, the document has {pages}"),
+            ),
+            ProduceError::Render(RenderError::NoSuchFormat { .. }) => {
+                Self::not_acceptable("the media types of its kind, see `/v1/kinds`")
+            }
+            ProduceError::Render(RenderError::Template(diagnostic)) => {
+                tracing::error!(diagnostic, "a shipped template failed");
+                Self::internal()
+            }
+            ProduceError::Render(RenderError::Encode) | ProduceError::Work(WorkError::Crashed) => {
+                tracing::error!(%error, "rendering failed");
+                Self::internal()
+            }
+            ProduceError::Work(WorkError::Busy { retry_after }) => {
+                let mut problem = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "busy",
+                    "too much to do",
+                    "try again after the time in `Retry-After`",
+                );
+                problem.retry_after = Some(*retry_after);
+                problem
+            }
+            ProduceError::Work(WorkError::Deadline) => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "deadline",
+                "rendering took too long",
+                "the document was given up; make it shorter",
+            ),
+        }
+    }
+}
+
+/// What a parameter may be, by its name.
+fn bounds(parameter: &str) -> &'static str {
+    match parameter {
+        "standard" => "one of `a-2a+ua-1` (with `+` written as `%2B`), `a-2a`, `ua-1`, `a-2b`, `plain`",
+        "page" => "a whole number from 1 to 1000",
+        "dpi" => "a whole number from 36 to 300",
+        "locale" => "one of `nb`, `nn`, `en`",
+        _ => "not of the form that the API description asks for",
+    }
+}
+
+/// The statuses that an operation can fail with.
+pub(super) trait Statuses: Send + Sync + std::fmt::Debug + 'static {
+    /// Status and its meaning.
+    const LIST: &'static [(u16, &'static str)];
+}
+
+/// Failures of operations that take a document.
+#[derive(Debug)]
+pub(super) struct OfDocument;
+
+impl Statuses for OfDocument {
+    const LIST: &'static [(u16, &'static str)] = &[
+        (400, "The body is not JSON (with line and column), or a parameter is wrong."),
+        (406, "The kind can not be had in any of the accepted media types."),
+        (413, "The body has more than 262144 bytes."),
+        (415, "The body is not `application/json`."),
+        (422, "The document is not valid: all faults, each with a JSON Pointer. Or it has no such page."),
+        (500, "Our fault."),
+        (503, "Too much is waiting; see `Retry-After`."),
+        (504, "Rendering took longer than it may."),
+    ];
+}
+
+/// Failures of operations that look something up.
+#[derive(Debug)]
+pub(super) struct OfLookup;
+
+impl Statuses for OfLookup {
+    const LIST: &'static [(u16, &'static str)] =
+        &[(400, "A parameter is wrong."), (404, "There is no such kind."), (500, "Our fault.")];
+}
+
+/// Failures of the readiness probe.
+#[derive(Debug)]
+pub(super) struct OfProbe;
+
+impl Statuses for OfProbe {
+    const LIST: &'static [(u16, &'static str)] = &[(503, "Not ready yet."), (500, "Our fault.")];
+}
+
+/// A problem of an operation, with the statuses that its description names.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Failure<S: Statuses>(Problem, PhantomData<S>);
+
+impl<S: Statuses> From<Problem> for Failure<S> {
+    fn from(problem: Problem) -> Self {
+        debug_assert!(
+            S::LIST.iter().any(|(status, _)| *status == problem.status.as_u16()),
+            "undocumented status {}",
+            problem.status
+        );
+        Self(problem, PhantomData)
+    }
+}
+
+impl<S: Statuses> From<Failure<S>> for poem::Error {
+    fn from(failure: Failure<S>) -> Self {
+        failure.0.into()
+    }
+}
+
+impl<S: Statuses> ApiResponse for Failure<S> {
+    fn meta() -> MetaResponses {
+        let responses = S::LIST
+            .iter()
+            .map(|&(status, description)| MetaResponse {
+                description,
+                status: Some(status),
+                status_range: None,
+                content: vec![MetaMediaType {
+                    content_type: MEDIA_TYPE,
+                    schema: MetaSchemaRef::Reference("Problem".to_owned()),
+                }],
+                headers: Vec::new(),
+            })
+            .collect();
+        MetaResponses { responses }
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemBody::register(registry);
+    }
+}
+
+impl<S: Statuses> IntoResponse for Failure<S> {
+    fn into_response(self) -> Response {
+        self.0.respond("", "")
+    }
+}

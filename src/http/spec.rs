@@ -1,0 +1,42 @@
+//! The API description: what poem-openapi knows, completed with the schemas of the kinds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::document::schema;
+use crate::pipeline::Pipeline;
+use crate::render::Engine;
+use crate::worker::Pool;
+
+/// The OpenAPI document, as served and as committed in `openapi/openapi.json`.
+///
+/// # Errors
+/// When the system refuses a thread.
+pub fn openapi() -> std::io::Result<Value> {
+    let pool = Pool::start(&Arc::new(Engine::load()), 1, 1, Duration::from_secs(1))?;
+    Ok(complete(&super::service(Pipeline::new(pool), Arc::default()).spec()))
+}
+
+/// Adds the schemas that request bodies refer to, and puts members in a lasting order.
+pub(super) fn complete(spec: &str) -> Value {
+    let mut document: Value = serde_json::from_str(spec).unwrap_or_default();
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        for (name, schema) in schema::openapi_components() {
+            schemas.insert(name, schema);
+        }
+        let mut sorted: Vec<_> = std::mem::take(schemas).into_iter().collect();
+        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        *schemas = Map::from_iter(sorted);
+    }
+    document
+}
+
+/// The interactive page, with everything it needs inside it: the page of poem-openapi with the
+/// completed description in place of its own.
+pub(super) fn docs_page(page: &str, own: &str, complete: &Value) -> String {
+    page.replace(own, &complete.to_string())
+        .replace("<html charset=\"UTF-8\">", "<!doctype html><html lang=\"en\">")
+        .replace("<title>Swagger UI</title>", "<title>skoledok API</title>")
+}

@@ -1,0 +1,15 @@
+//! skoledok: school documents as archivable (PDF/A-2a), accessible (PDF/UA-1) PDF.
+//!
+//! JSON that describes a document goes in, the document comes out. The modules stand in the order
+//! of their dependence: each knows only those above it (a test holds them to it).
+
+pub mod document;
+pub mod merge;
+pub mod validate;
+pub mod template;
+pub mod render;
+pub mod worker;
+pub mod pipeline;
+pub mod http;
+pub mod app;
+pub mod cli;

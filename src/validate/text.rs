@@ -1,0 +1,235 @@
+//! Free text: brought to one form, then looked at character by character.
+
+use serde_json::Value;
+use unicode_normalization::char::decompose_canonical;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use super::finding::{Code, Finding};
+use super::glyph::Coverage;
+use super::identity_number;
+use super::node::escape;
+
+/// Most bytes that one text may have (measured: one paragraph of 100 KB takes half a second to set).
+pub(super) const MAX_BYTES: usize = 20 * 1024;
+
+/// Brings every text of a body to NFC, with line feeds alone between lines and without invisible
+/// characters: soft hyphen, zero-width space, word joiner, byte-order mark, bidirectional controls.
+/// Joiners stay where a script needs them (Arabic, Indic).
+pub(super) fn normalise(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(normal) = normal_form(text) {
+                *text = normal;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(normalise),
+        Value::Object(members) => members.values_mut().for_each(normalise),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The normal form, or nothing when the text has it already.
+fn normal_form(text: &str) -> Option<String> {
+    if text.bytes().all(|b| b.is_ascii() && b != b'\r') {
+        return None;
+    }
+    let joiners_matter =
+        text.chars().any(|c| matches!(c, '\u{600}'..='\u{8FF}' | '\u{900}'..='\u{DFF}' | '\u{FB50}'..='\u{FEFC}'));
+    let invisible = |c: char| match c {
+        '\u{AD}'
+        | '\u{200B}'
+        | '\u{200E}'
+        | '\u{200F}'
+        | '\u{2060}'
+        | '\u{FEFF}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{61C}' => true,
+        '\u{200C}' | '\u{200D}' => !joiners_matter,
+        _ => false,
+    };
+    let unchanged =
+        is_nfc_quick(text.chars()) == IsNormalized::Yes && !text.contains('\r') && !text.chars().any(invisible);
+    (!unchanged).then(|| text.replace("\r\n", "\n").nfc().filter(|&c| !invisible(c)).collect())
+}
+
+/// What the scan of a text needs to know.
+pub(super) struct Scan<'a> {
+    pub(super) glyphs: &'a Coverage,
+    pub(super) is_final: bool,
+}
+
+impl Scan<'_> {
+    /// Looks at every text of a body but the file contents of a logo.
+    pub(super) fn run(&self, value: &Value) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        self.visit(value, &mut String::new(), &mut findings);
+        findings
+    }
+
+    fn visit(&self, value: &Value, pointer: &mut String, findings: &mut Vec<Finding>) {
+        let length = pointer.len();
+        match value {
+            Value::String(text) => {
+                if pointer != "/school/logo/data" {
+                    self.text(text, pointer, findings);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    pointer.push('/');
+                    pointer.push_str(&index.to_string());
+                    self.visit(item, pointer, findings);
+                    pointer.truncate(length);
+                }
+            }
+            Value::Object(members) => {
+                for (name, member) in members {
+                    pointer.push('/');
+                    pointer.push_str(&escape(name));
+                    self.visit(member, pointer, findings);
+                    pointer.truncate(length);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn text(&self, text: &str, pointer: &str, findings: &mut Vec<Finding>) {
+        let at = |code| Finding::new(pointer, code);
+        if text.len() > MAX_BYTES {
+            findings.push(at(Code::TooLarge).with("limit", MAX_BYTES).with("size", text.len()));
+        }
+        if !text.is_empty() && text.trim().is_empty() {
+            findings.push(at(Code::EmptyText));
+        }
+        if identity_number::is_within(text) {
+            findings.push(at(Code::NationalIdentityNumber));
+        }
+        if let Some(control) = text.chars().find(|&c| is_control(c)) {
+            findings.push(at(Code::ControlCharacter).with("character", code_point(control)));
+        }
+        let missing = self.missing_glyphs(text);
+        if !missing.is_empty() {
+            findings.push(at(Code::MissingGlyph).with("characters", missing.join(", ")));
+        }
+        if self.is_final && holds_placeholder(text) {
+            findings.push(at(Code::PlaceholderInFinal));
+        }
+    }
+
+    /// A letter without a glyph of its own is set as its parts, like ǩ as k and caron.
+    fn prints(&self, c: char) -> bool {
+        let mut parts = true;
+        self.glyphs.has(c) || {
+            let mut count = 0;
+            decompose_canonical(c, |part| {
+                count += 1;
+                parts &= self.glyphs.has(part);
+            });
+            count > 1 && parts
+        }
+    }
+
+    /// The first ten different characters that no shipped font has, as code points.
+    fn missing_glyphs(&self, text: &str) -> Vec<String> {
+        let mut missing: Vec<char> = Vec::new();
+        for c in text.chars() {
+            if !is_control(c) && !self.prints(c) && !missing.contains(&c) {
+                missing.push(c);
+                if missing.len() == 10 {
+                    break;
+                }
+            }
+        }
+        missing.into_iter().map(code_point).collect()
+    }
+}
+
+/// C0 and C1 controls other than line feed and tabulator.
+fn is_control(c: char) -> bool {
+    c.is_control() && c != '\n' && c != '\t'
+}
+
+fn code_point(c: char) -> String {
+    format!("U+{:04X}", u32::from(c))
+}
+
+/// Whether a text holds a placeholder of a blank form, like `[dd.mm.yyyy]` or `[Navn …]`.
+fn holds_placeholder(text: &str) -> bool {
+    const BEGINNINGS: [&str; 14] = [
+        "dd.mm",
+        "åååå",
+        "yyyy",
+        "skolens navn",
+        "namnet på skolen",
+        "navn",
+        "namn",
+        "name",
+        "school",
+        "skole",
+        "dato",
+        "date",
+        "sett inn",
+        "fyll inn",
+    ];
+    text.match_indices('[').any(|(start, _)| {
+        let rest: String = text[start + 1..].chars().take(40).collect::<String>().to_lowercase();
+        rest.contains(']') && BEGINNINGS.iter().any(|beginning| rest.starts_with(beginning))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(text: &str, is_final: bool) -> Vec<&'static str> {
+        let mut glyphs = Coverage::default();
+        glyphs.insert_range(' '..='~');
+        glyphs.insert_range('\u{A1}'..='\u{17F}');
+        Scan { glyphs: &glyphs, is_final }
+            .run(&serde_json::json!({ "t": text }))
+            .iter()
+            .map(|finding| finding.code.name())
+            .collect()
+    }
+
+    #[test]
+    fn normal_form_is_composed_and_visible() {
+        let cases = [
+            ("A\u{30A}s", "Ås"),
+            ("sam\u{AD}arbeid", "samarbeid"),
+            ("\u{FEFF}navn\u{200B}", "navn"),
+            ("a\r\nb", "a\nb"),
+            ("snu\u{202E}", "snu"),
+            ("می\u{200C}خواهم", "می\u{200C}خواهم"),
+            ("a\u{200D}b", "ab"),
+        ];
+        for (text, normal) in cases {
+            let mut value = Value::String(text.to_owned());
+            normalise(&mut value);
+            assert_eq!(value, Value::String(normal.to_owned()));
+        }
+    }
+
+    #[test]
+    fn finds_what_can_not_be_printed() {
+        assert_eq!(scan("a\u{1}b", false), ["control_character"]);
+        assert_eq!(scan("a\rb", false), ["control_character"]);
+        assert_eq!(scan("hei \u{1F600}", false), ["missing_glyph"]);
+        assert_eq!(scan("  \n ", false), ["empty_text"]);
+        assert_eq!(scan(&"a".repeat(MAX_BYTES + 1), false), ["too_large"]);
+        assert_eq!(scan("Ola\tog\nKari", true), [""; 0]);
+    }
+
+    #[test]
+    fn a_final_document_has_no_placeholders() {
+        for text in ["[dd.mm.yyyy]", "Skole: [Skolens navn]", "[Navn på PPT-rådgiver]", "[Name of adviser]"] {
+            assert_eq!(scan(text, true), ["placeholder_in_final"], "{text}");
+            assert_eq!(scan(text, false), [""; 0], "{text}");
+        }
+        for text in ["[1] og [sic]", "[", "a [b", "[]", "liste[0]"] {
+            assert_eq!(scan(text, true), [""; 0], "{text}");
+        }
+    }
+}

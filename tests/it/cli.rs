@@ -1,0 +1,116 @@
+//! The command line as a newcomer uses it.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+use skoledok::document::Kind;
+
+use crate::support::{binary, output_folder, run};
+
+fn with_input(arguments: &[&str], input: &str) -> Output {
+    let mut child = binary()
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // The program may end before it has read all, as with a wrong argument.
+    drop(child.stdin.take().expect("standard input is piped").write_all(input.as_bytes()));
+    child.wait_with_output().expect("the program ends")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_sample_goes_in_and_a_pdf_comes_out() {
+    for kind in Kind::ALL {
+        for locale in ["nb", "nn", "en"] {
+            let sample = run(binary().args(["sample", kind.slug(), "--locale", locale]));
+            let output = with_input(&["render", kind.slug(), "-"], &text(&sample.stdout));
+            assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+            assert!(output.stdout.starts_with(b"%PDF-1.7"));
+        }
+    }
+}
+
+#[test]
+fn the_extension_of_the_output_chooses_the_format() {
+    let folder = output_folder("cli-formats");
+    let sample = text(&run(binary().args(["sample", "meeting-schedule"])).stdout);
+    for (extension, beginning) in [
+        ("pdf", "%PDF"),
+        ("png", "\u{FFFD}PNG"),
+        ("svg", "<svg"),
+        ("html", "<!DOCTYPE html>"),
+        ("ics", "BEGIN:VCALENDAR"),
+    ] {
+        let file = folder.join(format!("plan.{extension}"));
+        let output = with_input(&["render", "meeting-schedule", "-", "-o", &file.to_string_lossy()], &sample);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let written = std::fs::read(&file).expect("the file is there");
+        assert!(text(&written).starts_with(beginning), "{extension}");
+    }
+    let left: Vec<_> = std::fs::read_dir(&folder).expect("the folder is there").flatten().collect();
+    assert_eq!(left.len(), 5, "nothing half-done stays behind");
+}
+
+#[test]
+fn each_fault_is_a_line_with_its_pointer() {
+    let body = r#"{"status":"draft","school":{"name":"","org_number":"123456786"},"document_date":"31.02.2027"}"#;
+    let output = with_input(&["validate", "parent-letter", "-"], body);
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<String> = text(&output.stdout).lines().map(str::to_owned).collect();
+    let pointers: Vec<_> = lines.iter().map(|line| line.split(':').next().unwrap_or_default()).collect();
+    assert_eq!(pointers, ["/document_date", "/school/name", "/school/org_number"], "{lines:#?}");
+    let english = with_input(&["validate", "parent-letter", "-", "--locale", "en"], body);
+    assert_ne!(output.stdout, english.stdout, "messages follow --locale");
+    let rendered = with_input(&["render", "parent-letter", "-", "-o", "/nonexistent/x.pdf"], body);
+    assert_eq!(rendered.status.code(), Some(1), "faults come before writing");
+    assert_eq!(text(&rendered.stderr).lines().count(), 3, "{}", text(&rendered.stderr));
+}
+
+#[test]
+fn wrong_use_ends_with_2_and_says_why() {
+    let cases: [(&[&str], &str); 7] = [
+        (&["render", "no-such-kind", "-"], "possible values"),
+        (&["render", "parent-letter", "/nonexistent.json"], "/nonexistent.json"),
+        (&["render", "parent-letter", "-", "--standard", "a-1b"], "possible values"),
+        (&["render", "parent-letter", "-", "--dpi", "9999"], "36..=300"),
+        (&["frobnicate"], "unrecognized"),
+        (&["serve", "--bind", "0.0.0.0:0"], "loopback"),
+        (&[], "Usage"),
+    ];
+    for (arguments, word) in cases {
+        let output = with_input(arguments, "{}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(word), "{arguments:?}: {}", text(&output.stderr));
+    }
+    let unreadable = with_input(&["validate", "parent-letter", "-"], "{\n \"a\": }");
+    assert_eq!(unreadable.status.code(), Some(2));
+    assert!(text(&unreadable.stderr).contains("line 2, column"), "{}", text(&unreadable.stderr));
+}
+
+#[test]
+fn warnings_stand_beside_success() {
+    let sample = text(&run(binary().args(["sample", "parent-letter"])).stdout);
+    let mut body: Value = serde_json::from_str(&sample).expect("a sample is JSON");
+    body["reference"] = serde_json::json!({ "our": "uvanlig" });
+    let output = with_input(&["validate", "parent-letter", "-"], &body.to_string());
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).starts_with("warning: /reference/our:"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn every_command_has_an_example() {
+    for command in ["serve", "render", "validate", "sample", "kinds", "openapi"] {
+        let output = run(binary().args([command, "--help"]));
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stdout).contains("Example:\n  skoledok "), "{command}");
+    }
+    let kinds = text(&run(binary().arg("kinds")).stdout);
+    assert_eq!(kinds.lines().count(), Kind::ALL.len());
+}

@@ -1,0 +1,22 @@
+//! All integration tests, in one binary: linking Typst once is slow enough.
+//!
+//! They need the tools that `tests/tools/setup` installs (`make test` runs it first). A test whose tool
+//! is missing fails and says so.
+
+mod alone;
+mod calendar;
+mod cli;
+mod contents;
+mod corpus;
+mod extremes;
+mod golden;
+mod html;
+mod http;
+mod layers;
+mod letters;
+mod openapi;
+mod output;
+mod privacy;
+mod property;
+mod support;
+mod validation;

@@ -1,0 +1,68 @@
+//! The API description: committed, complete, and kept by the service.
+
+use std::process::Command;
+
+use serde_json::Value;
+use skoledok::document::{Kind, Locale};
+
+use crate::support::{Server, binary, output_folder, root, run_ok, sample, words};
+
+fn committed() -> String {
+    std::fs::read_to_string(root().join("openapi/openapi.json")).expect("openapi/openapi.json is there")
+}
+
+#[test]
+fn the_committed_description_is_the_served_one() {
+    let generated = run_ok(binary().arg("openapi"));
+    assert!(committed() == generated, "openapi/openapi.json has drifted; `make openapi` writes it anew");
+    let served = Server::start().get("/openapi.json").json();
+    let generated: Value = serde_json::from_str(&generated).expect("the description is JSON");
+    assert_eq!(served, generated);
+}
+
+#[test]
+fn each_kind_has_its_own_request_type_and_every_status() {
+    let document: Value = serde_json::from_str(&committed()).expect("the description is JSON");
+    for kind in Kind::ALL {
+        for operation in ["render", "validate"] {
+            let pointer = format!("/paths/~1v1~1{operation}~1{}/post", kind.slug());
+            let found = document.pointer(&pointer).unwrap_or_else(|| panic!("{pointer}"));
+            assert_eq!(
+                found.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str),
+                Some(format!("#/components/schemas/{}", kind.type_name()).as_str())
+            );
+            let statuses: Vec<&str> = found["responses"]
+                .as_object()
+                .expect("an operation has responses")
+                .keys()
+                .map(String::as_str)
+                .collect();
+            for status in ["200", "400", "413", "415", "422", "500", "503", "504"] {
+                assert!(statuses.contains(&status), "{pointer} lacks {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn schemathesis_finds_no_fault() {
+    let server = Server::start();
+    let report = run_ok(Command::new(root().join("tests/tools/api_fuzz")).arg(&server.base));
+    assert!(report.contains("No issues found") || !report.contains("FAILURES"), "{report}");
+}
+
+#[test]
+fn a_generated_client_posts_a_letter_and_gets_a_pdf() {
+    let server = Server::start();
+    let folder = output_folder("client");
+    let (letter, pdf) = (folder.join("letter.json"), folder.join("letter.pdf"));
+    std::fs::write(&letter, sample(Kind::ParentLetter, Locale::Nb).to_string()).expect("a file can be written");
+    run_ok(
+        Command::new(root().join("tests/tools/client_check.sh"))
+            .arg(root().join("openapi/openapi.json"))
+            .arg(&server.base)
+            .arg(&letter)
+            .arg(&pdf),
+    );
+    assert!(words(&pdf).contains("Informasjon til foresatte"));
+}

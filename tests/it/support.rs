@@ -1,0 +1,226 @@
+//! What tests share: the engine, the tools, a server of their own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use skoledok::document::{Kind, Locale};
+use skoledok::pipeline::{self, Order, ProduceError, Produced};
+use skoledok::render::{Engine, Options};
+use skoledok::template;
+
+pub static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::load);
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_skoledok"))
+}
+
+/// An empty folder below `target/` that stays for a look after the test.
+pub fn output_folder(name: &str) -> PathBuf {
+    let folder = root().join("target/test-output").join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).expect("the output of an earlier run can be removed");
+    }
+    std::fs::create_dir_all(&folder).expect("a folder below target/ can be made");
+    folder
+}
+
+pub fn sample(kind: Kind, locale: Locale) -> Value {
+    serde_json::from_str(template::sample(kind, locale)).expect("a sample is JSON")
+}
+
+/// The least that is a blank form of a kind.
+pub fn blank(kind: Kind, locale: Locale) -> Value {
+    let mut body = json!({ "status": "blank_template", "locale": locale.tag() });
+    if kind == Kind::HomeSchoolGuide {
+        body["variant"] = json!("begge");
+    }
+    body
+}
+
+pub fn produce(kind: Kind, body: Value, options: Options) -> Result<Produced, ProduceError> {
+    pipeline::produce(&ENGINE, Order { kind, body, options })
+}
+
+pub fn pdf(kind: Kind, body: &Value) -> Vec<u8> {
+    match produce(kind, body.clone(), Options::default()) {
+        Ok(produced) => produced.rendered.bytes,
+        Err(ProduceError::Invalid { violations, .. }) => panic!("{}: {violations:#?}", kind.slug()),
+        Err(error) => panic!("{}: {error}", kind.slug()),
+    }
+}
+
+/// Runs a program of the system; its absence is a failure that says what to install.
+pub fn run(command: &mut Command) -> Output {
+    let program = command.get_program().to_string_lossy().into_owned();
+    command.output().unwrap_or_else(|error| {
+        panic!("`{program}` can not be run ({error}); install what tests need with `make setup`")
+    })
+}
+
+pub fn run_ok(command: &mut Command) -> String {
+    let output = run(command);
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A script of `tests/tools`, with the Python that `setup` prepared.
+pub fn python(script: &str) -> Command {
+    let mut command = Command::new(root().join("target/test-tools/venv/bin/python"));
+    command.arg(root().join("tests/tools").join(script));
+    command
+}
+
+/// Fails unless veraPDF passes every file for PDF/A-2a and PDF/UA-1.
+pub fn assert_standards(files: &[PathBuf]) {
+    assert_flavours("2a,ua1", files);
+}
+
+pub fn assert_flavours(flavours: &str, files: &[PathBuf]) {
+    assert!(!files.is_empty(), "nothing to check");
+    let list = output_folder(&format!("verapdf-{}", std::thread::current().name().unwrap_or("x").replace("::", "-")));
+    let list = list.join("files.txt");
+    let lines: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    std::fs::write(&list, lines.join("\n")).expect("a list can be written");
+    let mut command = Command::new(root().join("tests/tools/verapdf/check"));
+    run_ok(command.arg(flavours).arg(format!("@{}", list.display())));
+}
+
+/// The words of a PDF in reading order, brought to the form that expectations are written in.
+pub fn words(file: &Path) -> String {
+    normalise(&run_ok(Command::new("pdftotext").args(["-raw", "-enc", "UTF-8"]).arg(file).arg("-")))
+}
+
+/// NFC, plain spaces, no soft hyphens, words joined over line ends, single spaces.
+pub fn normalise(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    let text: String = text.nfc().collect();
+    // A soft hyphen at the end of a line joins what follows it.
+    let mut joined = String::new();
+    for (index, part) in text.split('\u{AD}').enumerate() {
+        joined.push_str(if index == 0 { part } else { part.trim_start() });
+    }
+    let text = joined
+        .replace('’', "'")
+        .replace(['\u{A0}', '\u{202F}'], " ")
+        .replace(['\u{200B}', '\u{c}'], "")
+        .replace('\u{FB01}', "fi")
+        .replace('\u{FB02}', "fl")
+        .replace("-\n", "-");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A server of the test's own on a free port, stopped when dropped.
+pub struct Server {
+    child: Child,
+    pub base: String,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::with_log(Stdio::null())
+    }
+
+    pub fn with_log(log: Stdio) -> Self {
+        let mut child = binary()
+            .args(["serve", "--bind", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("standard output is piped"))
+            .read_line(&mut line)
+            .expect("the server tells its address");
+        let base = line.trim().strip_prefix("listening on ").expect("the server tells its address").to_owned();
+        let server = Self { child, base };
+        server.await_ready();
+        server
+    }
+
+    fn await_ready(&self) {
+        for _ in 0..600 {
+            if self.get("/health/ready").status == 200 {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the server is not ready after 30 s");
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        answer(agent().get(format!("{}{path}", self.base)).call())
+    }
+
+    pub fn post(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+        let mut request = agent().post(format!("{}{path}", self.base));
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header("Content-Type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send(body))
+    }
+
+    pub fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.post(path, body.to_string().as_bytes(), &[])
+    }
+
+    pub fn process_id(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// Asks the server to stop and waits for it.
+    pub fn terminate(mut self) -> std::process::ExitStatus {
+        run_ok(Command::new("kill").arg("-TERM").arg(self.process_id()));
+        self.child.wait().expect("the server can be waited for")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already, which is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+/// A response, read whole.
+pub struct Answer {
+    pub status: u16,
+    pub headers: ureq::http::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+}
+
+fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    let mut response = response.expect("the server answers");
+    let body = response.body_mut().with_config().limit(64 * 1024 * 1024).read_to_vec().expect("the body can be read");
+    Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
+}
