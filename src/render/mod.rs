@@ -146,13 +146,13 @@ impl Engine {
             Format::Ics => (calendar::write(document, &cover), None),
             Format::Html => (self.html(document, &cover)?, None),
             Format::Pdf | Format::Png | Format::Svg => {
-                let paged = self.lay_out(document, &cover)?;
-                let pages = paged.pages().len();
+                let laid_out = self.lay_out(document, &cover)?;
+                let pages = laid_out.pages().len();
                 warnings.extend(page_warnings(pages));
                 let bytes = match options.format {
-                    Format::Png => png(page(&paged, options.page)?, options.dpi)?,
-                    Format::Svg => svg(page(&paged, options.page)?),
-                    _ => pdf(&paged, &cover, options.standard.unwrap_or(cover.standard))?,
+                    Format::Png => png(page(&laid_out, options.page)?, options.dpi)?,
+                    Format::Svg => svg(page(&laid_out, options.page)?),
+                    _ => pdf(&laid_out, &cover, options.standard.unwrap_or(cover.standard))?,
                 };
                 if options.format == Format::Pdf && bytes.len() > SIGNABLE_BYTES {
                     warnings.push(Finding::new("", Code::LargeFile).with("bytes", bytes.len()));

@@ -138,10 +138,7 @@ mod tests {
     #[test]
     fn shapes_are_a_logo() {
         assert_eq!(svg(r##"<g fill="#1f5a7a"><path d="M0 0h10v10z"/><circle r="3"/></g>"##), Ok(()));
-        assert_eq!(
-            svg(r##"<defs><linearGradient id="a"/></defs><rect fill="url(#a)" width="3" height="3"/>"##),
-            Ok(())
-        );
+        assert_eq!(svg(r#"<defs><linearGradient id="a"/></defs><rect fill="url(#a)" width="3" height="3"/>"#), Ok(()));
     }
 
     #[test]

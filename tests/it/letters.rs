@@ -7,7 +7,7 @@ use skoledok::document::{Kind, Locale};
 use skoledok::pipeline::ProduceError;
 use skoledok::render::Options;
 
-use crate::support::{assert_standards, normalise, output_folder, pdf, produce, root, run_ok, sample, words};
+use crate::support::{assert_standards, catalog, normalise, output_folder, pdf, produce, root, run_ok, sample, words};
 
 fn letters() -> Vec<(String, Value)> {
     let folder = root().join("tests/data/letters");
@@ -32,14 +32,7 @@ fn letters_in_seven_languages_keep_the_standards_and_their_language() {
         let file = folder.join(name.replace(".json", ".pdf"));
         std::fs::write(&file, pdf(Kind::ParentLetter, &body)).expect("a file can be written");
         let language = body["locale"].as_str().expect("a letter has a language").to_owned();
-        let objects = run_ok(Command::new("qpdf").args(["--json", "--json-key=qpdf"]).arg(&file));
-        let objects: Value = serde_json::from_str(&objects).expect("qpdf writes JSON");
-        let objects = objects.pointer("/qpdf/1").and_then(Value::as_object).expect("qpdf lists the objects");
-        let catalog = objects
-            .values()
-            .filter_map(|object| object.get("value"))
-            .find(|value| value.get("/Type").and_then(Value::as_str) == Some("/Catalog"))
-            .expect("a PDF has a catalog");
+        let catalog = catalog(&file);
         let tag = catalog["/Lang"].as_str().unwrap_or_default().trim_start_matches("u:").to_owned();
         assert!(tag == language || tag.starts_with(&format!("{language}-")), "{name}: /Lang is {tag}");
         assert!(words(&file).chars().count() > 200, "{name} has words");

@@ -8,7 +8,7 @@ use skoledok::render::{Options, RenderError};
 use skoledok::template::Format;
 
 use crate::extremes::longest;
-use crate::support::{assert_standards, binary, output_folder, pdf, produce, root, run_ok, sample};
+use crate::support::{assert_standards, binary, catalog, output_folder, pdf, produce, root, run_ok, sample};
 
 #[test]
 fn two_processes_give_the_same_bytes() {
@@ -59,14 +59,7 @@ fn metadata_tells_title_language_author_keywords_and_identifier() {
             let keywords = info.lines().find(|line| line.starts_with("Keywords:")).unwrap_or_default();
             assert!(keywords.contains("2026-77-kontroll") && keywords.contains(kind.name()), "{info}");
             assert!(info.contains("Tagged:          yes"), "{info}");
-            let catalog = run_ok(Command::new("qpdf").args(["--json", "--json-key=qpdf"]).arg(&file));
-            let catalog: Value = serde_json::from_str(&catalog).expect("qpdf writes JSON");
-            let objects = catalog.pointer("/qpdf/1").and_then(Value::as_object).expect("qpdf lists the objects");
-            let root = objects
-                .values()
-                .filter_map(|object| object.get("value"))
-                .find(|value| value.get("/Type").and_then(Value::as_str) == Some("/Catalog"))
-                .expect("a PDF has a catalog");
+            let root = catalog(&file);
             let language = root["/Lang"].as_str().unwrap_or_default();
             assert!(language.contains(locale.tag()), "{}: /Lang is {language}", kind.slug());
             assert!(root.get("/Outlines").is_some(), "{} {} has no bookmarks", kind.slug(), locale.tag());
@@ -118,7 +111,11 @@ fn logos_of_all_sorts_keep_the_standards() {
             continue;
         }
         let bytes = std::fs::read(entry.path()).expect("a logo can be read");
-        let media_type = if name.ends_with(".png") { "image/png" } else { "image/jpeg" };
+        let media_type = if entry.path().extension().is_some_and(|extension| extension == "png") {
+            "image/png"
+        } else {
+            "image/jpeg"
+        };
         let mut body = sample(Kind::ConsentForm, Locale::Nb);
         let data = base64::engine::general_purpose::STANDARD.encode(bytes);
         body["school"]["logo"] = json!({ "media_type": media_type, "data": data, "alt": "Merket til skolen" });

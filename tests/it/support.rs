@@ -122,6 +122,32 @@ pub fn normalise(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The catalog of a PDF, as qpdf tells it.
+pub fn catalog(file: &Path) -> Value {
+    let told = run_ok(Command::new("qpdf").args(["--json", "--json-key=qpdf"]).arg(file));
+    let told: Value = serde_json::from_str(&told).expect("qpdf writes JSON");
+    let objects = told.pointer("/qpdf/1").and_then(Value::as_object).expect("qpdf lists the objects");
+    objects
+        .values()
+        .filter_map(|object| object.get("value"))
+        .find(|value| value.get("/Type").and_then(Value::as_str) == Some("/Catalog"))
+        .cloned()
+        .expect("a PDF has a catalog")
+}
+
+/// A number that passes for a national identity number, of a synthetic month (+80), so nobody's.
+pub fn national_identity_number() -> String {
+    let weights = [[3, 7, 6, 1, 8, 9, 4, 5, 2, 1, 0], [5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]];
+    (10_000..99_999)
+        .map(|serial| format!("018110{serial}"))
+        .find(|number| {
+            weights
+                .iter()
+                .all(|row| row.iter().zip(number.bytes()).map(|(w, b)| w * u32::from(b - b'0')).sum::<u32>() % 11 == 0)
+        })
+        .expect("some serial number has both check digits")
+}
+
 /// A server of the test's own on a free port, stopped when dropped.
 pub struct Server {
     child: Child,

@@ -7,7 +7,7 @@ use skoledok::document::{Kind, Locale, Status};
 use skoledok::validate::{self, Code};
 
 use crate::extremes::shortest;
-use crate::support::{ENGINE, sample};
+use crate::support::{ENGINE, national_identity_number, sample};
 
 /// Changes a final sample at a pointer and tells what is then found, as `pointer code`.
 fn found(kind: Kind, changes: &[(&str, Value)]) -> (Vec<String>, Vec<String>) {
@@ -42,18 +42,6 @@ fn set(body: &mut Value, pointer: &str, value: Value) {
         },
         _ => panic!("{pointer} does not lead into an object or a list"),
     }
-}
-
-fn national_identity_number() -> String {
-    let weights = [[3, 7, 6, 1, 8, 9, 4, 5, 2, 1, 0], [5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]];
-    (10_000..99_999)
-        .map(|serial| format!("018110{serial}"))
-        .find(|number| {
-            weights
-                .iter()
-                .all(|row| row.iter().zip(number.bytes()).map(|(w, b)| w * u32::from(b - b'0')).sum::<u32>() % 11 == 0)
-        })
-        .expect("some serial number has both check digits")
 }
 
 type Case = (Kind, &'static [(&'static str, fn() -> Value)], &'static str);
