@@ -15,7 +15,7 @@ use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
 use super::negotiate;
 use super::payload::{OfKind, Unchecked};
-use super::problem::{Failure, Fault, OfDocument, Problem};
+use super::problem::{Failure, Fault, OfCheck, OfDocument, Problem};
 use crate::document::{
     AnnualPlan, ConsentForm, CooperationAgreement, HomeSchoolGuide, MeetingSchedule, ParentLetter, PdfStandard,
     SoveiActivityPlan,
@@ -132,7 +132,11 @@ impl<const CALENDAR: bool> ApiResponse for DocumentResponse<CALENDAR> {
                     response_header("ETag", "Strong; changes with every byte.", true),
                     response_header("Repr-Digest", "SHA-256 of the document (RFC 9530).", true),
                     response_header("Skoledok-Pages", "Number of pages, of formats that have pages.", false),
-                    response_header("Skoledok-Warnings", "Number of warnings; `/v1/validate` tells them.", true),
+                    response_header(
+                        "Skoledok-Warnings",
+                        "Number of warnings; `/v1/validate` tells them, but for the size of the file, which only rendering shows.",
+                        true,
+                    ),
                 ],
             }],
         }
@@ -157,7 +161,7 @@ pub(super) struct DocumentApi {
 }
 
 type Rendering<const CALENDAR: bool> = Result<DocumentResponse<CALENDAR>, Failure<OfDocument>>;
-type Validation = Result<Json<Report>, Failure<OfDocument>>;
+type Validation = Result<Json<Report>, Failure<OfCheck>>;
 
 /// The parameters of making a document.
 struct Wanted {

@@ -12,8 +12,9 @@ mod spec;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use poem::http::Method;
 use poem::web::{Html, Json, Redirect};
-use poem::{Endpoint, EndpointExt, Route, get, handler};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
 use poem_openapi::OpenApiService;
 
 use crate::pipeline::Pipeline;
@@ -38,16 +39,20 @@ pub fn routes(pipeline: Pipeline, ready: Arc<AtomicBool>) -> impl Endpoint {
     let docs = spec::docs_page(&service.swagger_ui_html(), &own, &spec);
     let outer = Outer::new(&spec);
     Route::new()
-        .at("/", get(home))
         .at("/openapi.json", get(openapi_json.data(Arc::new(spec))))
         .at("/docs", get(docs_html.data(Arc::new(docs))))
         .nest("/", service)
+        .around(home)
         .with(outer)
 }
 
-#[handler]
-fn home() -> Redirect {
-    Redirect::see_other("/docs")
+/// The bare address leads to the documentation. It is no route of its own, since the service is
+/// nested at the root.
+async fn home(next: Arc<impl Endpoint>, request: Request) -> poem::Result<Response> {
+    if request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(Redirect::see_other("/docs").into_response());
+    }
+    next.call(request).await.map(IntoResponse::into_response)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "handlers own what they extract")]

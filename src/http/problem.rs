@@ -305,6 +305,21 @@ impl Statuses for OfDocument {
     ];
 }
 
+/// Failures of operations that only check a document.
+#[derive(Debug)]
+pub(super) struct OfCheck;
+
+impl Statuses for OfCheck {
+    const LIST: &'static [(u16, &'static str)] = &[
+        (400, "The body is not JSON, with line and column."),
+        (413, "The body has more than 262144 bytes."),
+        (415, "The body is not `application/json`."),
+        (500, "Our fault."),
+        (503, "Too much is waiting; see `Retry-After`."),
+        (504, "Checking took longer than it may."),
+    ];
+}
+
 /// Failures of operations that look something up.
 #[derive(Debug)]
 pub(super) struct OfLookup;

@@ -77,6 +77,13 @@ impl<'a> Node<'a> {
     }
 }
 
+/// Whether the name of a member looks like one of ours. Any other could be data, and is not told.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    (1..=40).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+        && name.bytes().filter(u8::is_ascii_digit).count() <= 2
+}
+
 /// Escapes a reference token of a JSON Pointer (RFC 6901, section 3).
 pub(super) fn escape(token: &str) -> String {
     token.replace('~', "~0").replace('/', "~1")

@@ -8,7 +8,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::finding::{Code, Finding};
-use super::node::escape;
+use super::node::{escape, is_plain_name};
 use crate::document::{
     DATE_PATTERN, Date, DateError, EMAIL_PATTERN, Kind, ORG_NUMBER_PATTERN, OrgNumber, PHONE_PATTERN,
     SCHOOL_YEAR_PATTERN, SchoolYear, TIME_PATTERN, URL_PATTERN, schema,
@@ -107,9 +107,7 @@ fn report(error: &ValidationError<'_>, findings: &mut Vec<Finding>) {
 
 /// An unknown member is named only when its name looks like one: anything else could be data.
 fn unknown_member(pointer: &str, name: &str) -> Finding {
-    let plain =
-        (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'-');
-    if plain {
+    if is_plain_name(name) {
         Finding::new(format!("{pointer}/{name}"), Code::UnknownMember).with("member", name)
     } else {
         Finding::new(pointer, Code::UnknownMember).with("member", "…")

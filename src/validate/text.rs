@@ -7,7 +7,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use super::finding::{Code, Finding};
 use super::glyph::Coverage;
 use super::identity_number;
-use super::node::escape;
+use super::node::is_plain_name;
 
 /// Most bytes that one text may have (measured: one paragraph of 100 KB takes half a second to set).
 pub(super) const MAX_BYTES: usize = 20 * 1024;
@@ -85,8 +85,11 @@ impl Scan<'_> {
             }
             Value::Object(members) => {
                 for (name, member) in members {
-                    pointer.push('/');
-                    pointer.push_str(&escape(name));
+                    // A name that is not ours is not told, as in `shape`: the place is the object.
+                    if is_plain_name(name) {
+                        pointer.push('/');
+                        pointer.push_str(name);
+                    }
                     self.visit(member, pointer, findings);
                     pointer.truncate(length);
                 }

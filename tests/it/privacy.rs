@@ -29,7 +29,7 @@ fn marked_contents_stay_out_of_log_and_errors() {
     faulty["closing"] = json!(format!("{MARK} {}", national_identity_number()));
     faulty["recipients"][0]["postal_address"]["postcode"] = json!(MARK);
     faulty["body"] = json!(format!("`{MARK}` <{MARK}> [{MARK}](javascript:{MARK})"));
-    faulty[MARK] = json!(MARK);
+    faulty[MARK] = json!(format!("{MARK}\u{1}"));
     answers.push(server.post_json("/v1/render/parent-letter", &faulty));
     answers.push(server.post_json("/v1/validate/parent-letter", &faulty));
     answers.push(server.post("/v1/render/parent-letter", format!("{{\"name\": {MARK}").as_bytes(), &[]));
