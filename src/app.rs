@@ -9,15 +9,14 @@ use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::http;
-use crate::pipeline::{self, Pipeline};
-use crate::render::Engine;
-use crate::worker::Pool;
+use crate::cache::{self, Cache};
+use crate::config::Config;
+#[cfg(debug_assertions)]
+use crate::pipeline;
+use crate::pipeline::Pipeline;
+use crate::worker::{self, Pool, Program, StartError};
+use crate::{http, render};
 
-/// Documents that may wait for a renderer.
-const WAITING: usize = 256;
-/// Longest that a caller waits for a document.
-const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest that requests under way may take after the signal to stop.
 const SHUTDOWN: Duration = Duration::from_secs(30);
 
@@ -41,9 +40,12 @@ pub enum ServeError {
     /// The system refuses what the service needs.
     #[error("the system refuses what the service needs")]
     System(#[from] std::io::Error),
-    /// The engine can not render its own samples.
-    #[error("the self-test failed")]
-    SelfTest(#[source] pipeline::ProduceError),
+    /// The render workers can not be started, or do not render their own samples.
+    #[error("no documents can be made")]
+    Workers(#[from] StartError),
+    /// The cache can not be set up.
+    #[error(transparent)]
+    Cache(#[from] cache::SettingsError),
 }
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way. Prints the address to standard
@@ -51,20 +53,21 @@ pub enum ServeError {
 ///
 /// # Errors
 /// See [`ServeError`].
-pub fn serve(address: SocketAddr) -> Result<(), ServeError> {
-    if !address.ip().is_loopback() {
-        return Err(ServeError::PublicAddress(address));
+pub fn serve(config: Config) -> Result<(), ServeError> {
+    if !config.bind.ip().is_loopback() {
+        return Err(ServeError::PublicAddress(config.bind));
     }
+    worker::quiet_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(address))
+    runtime.block_on(run(config))
 }
 
-async fn run(address: SocketAddr) -> Result<(), ServeError> {
+async fn run(config: Config) -> Result<(), ServeError> {
+    let address = config.bind;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let engine = Arc::new(Engine::load());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let pool = Pool::start(&engine, threads, WAITING, DEADLINE)?;
+    let pool = Pool::new(config.render);
+    let cache = Cache::start(config.cache)?;
     let ready = Arc::new(AtomicBool::new(false));
     let acceptor =
         TcpListener::bind(address).into_acceptor().await.map_err(|source| ServeError::Bind { address, source })?;
@@ -74,12 +77,10 @@ async fn run(address: SocketAddr) -> Result<(), ServeError> {
             bound.as_socket_addr().map_or_else(|| bound.to_string(), ToString::to_string)
         );
     }
-    let self_test = tokio::task::spawn_blocking({
-        let (engine, ready) = (Arc::clone(&engine), Arc::clone(&ready));
-        move || pipeline::self_test(&engine).map(|()| ready.store(true, Ordering::Release))
-    });
+    let workers = pool.clone();
+    let start = workers.start(render_worker(config.render_memory));
     let server = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(
-        http::routes(Pipeline::new(pool), ready),
+        http::routes(Pipeline::new(pool, cache), Arc::clone(&ready)),
         async move {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -92,11 +93,24 @@ async fn run(address: SocketAddr) -> Result<(), ServeError> {
     tokio::pin!(server);
     tokio::select! {
         done = &mut server => return Ok(done?),
-        tested = self_test => match tested {
-            Ok(Ok(())) => tracing::info!("ready"),
-            Ok(Err(error)) => return Err(ServeError::SelfTest(error)),
-            Err(panic) => return Err(ServeError::System(std::io::Error::other(panic))),
-        },
+        started = start => started?,
     }
+    ready.store(true, Ordering::Release);
+    tracing::info!("ready");
     Ok(server.await?)
+}
+
+/// How this program is started as a render worker: nothing of the environment goes with it.
+fn render_worker(memory: u64) -> Program {
+    #[cfg(debug_assertions)]
+    let environment = std::env::vars_os().filter(|(name, _)| name.as_os_str() == pipeline::fault::VARIABLE).collect();
+    #[cfg(not(debug_assertions))]
+    let environment = Vec::new();
+    Program {
+        // The running program, even when another has taken its place on disk.
+        path: "/proc/self/exe".into(),
+        arguments: vec!["render-worker".into(), "--memory".into(), memory.to_string().into()],
+        environment,
+        build: render::identity().to_owned(),
+    }
 }

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 
+use crate::config::{Config, DEFAULTS, Flags};
 use crate::document::{Kind, Locale, PdfStandard};
 use crate::pipeline::{self, Order, ProduceError};
 use crate::render::{Engine, Options};
@@ -35,9 +36,12 @@ enum Command {
     /// Serve over HTTP.
     #[command(after_help = "Example:\n  skoledok serve --bind 127.0.0.1:8080")]
     Serve {
-        /// Address and port; port 0 takes a free one.
-        #[arg(long, default_value = "127.0.0.1:8080")]
-        bind: SocketAddr,
+        /// Settings (TOML); see `skoledok config --defaults`.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080].
+        #[arg(long)]
+        bind: Option<SocketAddr>,
     },
     /// Render a document.
     #[command(after_help = "Example:\n  skoledok render annual-plan plan.json -o plan.pdf --standard a-2a")]
@@ -60,6 +64,20 @@ enum Command {
     /// List the kinds of document.
     #[command(after_help = "Example:\n  skoledok kinds")]
     Kinds,
+    /// Print the settings.
+    #[command(after_help = "Example:\n  skoledok config --defaults > skoledok.toml")]
+    Config {
+        /// All settings with their defaults and what they mean.
+        #[arg(long, required = true)]
+        defaults: bool,
+    },
+    /// Render for a service, which starts this itself.
+    #[command(hide = true)]
+    RenderWorker {
+        /// Most bytes of memory.
+        #[arg(long)]
+        memory: u64,
+    },
     /// Print the API description (OpenAPI).
     #[command(after_help = "Example:\n  skoledok openapi > openapi.json")]
     Openapi,
@@ -194,10 +212,13 @@ pub fn run() -> ExitCode {
 
 fn execute(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve { bind } => {
+        Command::Serve { config, bind } => {
             start_log();
-            app::serve(bind).map_err(|error| Failure::Told(with_causes(&error)))
+            let config = Config::load(config.as_deref(), std::env::vars(), &Flags { bind }).map_err(Failure::told)?;
+            app::serve(config).map_err(|error| Failure::Told(with_causes(&error)))
         }
+        Command::RenderWorker { memory } => pipeline::run_worker(memory).map_err(Failure::told),
+        Command::Config { .. } => print_text(DEFAULTS.trim_end()),
         Command::Render(render) => render_file(&render),
         Command::Validate { input } => validate_file(&input),
         Command::Sample { kind, locale } => print_text(template::sample(kind.0, locale.0).trim_end()),
@@ -205,7 +226,9 @@ fn execute(command: Command) -> Result<(), Failure> {
             let lines: Vec<_> = Kind::ALL.into_iter().map(describe).collect();
             print_text(&lines.join("\n"))
         }
-        Command::Openapi => print_text(&format!("{:#}", http::openapi().map_err(Failure::told)?)),
+        Command::Openapi => {
+            print_text(&format!("{:#}", http::openapi().map_err(|error| Failure::Told(with_causes(&error)))?))
+        }
     }
 }
 

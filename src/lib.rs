@@ -3,13 +3,16 @@
 //! JSON that describes a document goes in, the document comes out. The modules stand in the order
 //! of their dependence: each knows only those above it (a test holds them to it).
 
+pub mod tenant;
 pub mod document;
 pub mod merge;
 pub mod validate;
 pub mod template;
 pub mod render;
 pub mod worker;
+pub mod cache;
 pub mod pipeline;
 pub mod http;
+pub mod config;
 pub mod app;
 pub mod cli;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Date, Document, Kind, Language, PdfStandard, hex};
+use super::{Date, Document, Kind, Language, PdfStandard, Status, hex};
 
 /// The facts that name and identify a document, none of them a person's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Cover {
     pub standard: PdfStandard,
     /// School year as `2026-2027`, for file names.
     pub year: Option<String>,
+    /// Whether the document may hold personal data: all but blank forms.
+    pub personal: bool,
 }
 
 impl Cover {
@@ -42,6 +44,7 @@ impl Cover {
                 .unwrap_or(undated),
             standard: common.render_options.as_ref().and_then(|options| options.pdf_standard).unwrap_or_default(),
             year: common.school_year.map(|year| year.to_string().replace('/', "-")),
+            personal: common.status != Status::BlankTemplate,
         }
     }
 

@@ -1,28 +1,26 @@
 //! Making and checking documents: one operation per kind, so that the API description names the
 //! request type of each.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
+use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
-use poem_openapi::registry::{
-    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
-};
-use poem_openapi::types::Type;
+use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
 use super::negotiate;
 use super::payload::{OfKind, Unchecked};
 use super::problem::{Failure, Fault, OfCheck, OfDocument, Problem};
+use super::representation::{self, CacheStatus};
 use crate::document::{
     AnnualPlan, ConsentForm, CooperationAgreement, HomeSchoolGuide, MeetingSchedule, ParentLetter, PdfStandard,
     SoveiActivityPlan,
 };
-use crate::pipeline::{Order, Pipeline, Produced};
+use crate::pipeline::{Delivered, Freshness, Pipeline, Request};
 use crate::render::Options;
 use crate::template;
+use crate::tenant::Tenant;
+use crate::worker::Priority;
 
 #[derive(Tags)]
 enum Tag {
@@ -77,31 +75,26 @@ struct Report {
 }
 
 /// A document as a response. `CALENDAR` says whether the kind can be had as `text/calendar`.
-struct DocumentResponse<const CALENDAR: bool>(Produced);
+struct DocumentResponse<const CALENDAR: bool> {
+    delivered: Delivered,
+    freshness: Freshness,
+    /// Whether the caller wants to be told no more than where the document is.
+    minimal: bool,
+}
 
 impl<const CALENDAR: bool> IntoResponse for DocumentResponse<CALENDAR> {
     fn into_response(self) -> Response {
-        let Produced { rendered, warnings, digest, .. } = self.0;
-        let name = format!("{}.{}", rendered.cover.file_stem(), rendered.format.extension());
-        let mut response = Response::builder()
-            .status(StatusCode::OK)
-            .content_type(rendered.format.media_type())
-            .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))
-            .header(header::CONTENT_LANGUAGE, rendered.cover.language.tag())
-            .header(header::ETAG, format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest)))
-            .header("Repr-Digest", format!("sha-256=:{}:", STANDARD.encode(digest)))
-            .header("Skoledok-Warnings", warnings.len())
-            .header(header::CACHE_CONTROL, "private, no-store")
-            .header(header::VARY, "Accept")
-            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-            // A document that is opened in a browser can load and run nothing.
-            .header(
-                header::CONTENT_SECURITY_POLICY,
-                "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
-            )
-            .body(rendered.bytes);
-        if let Some(pages) = rendered.pages {
-            response.headers_mut().insert("Skoledok-Pages", HeaderValue::from(pages));
+        let status = CacheStatus::of(&self.delivered, self.freshness);
+        let location = self.delivered.id.map(representation::location);
+        let mut response = match (self.minimal, &location) {
+            (true, Some(location)) => representation::place_of(&self.delivered, location),
+            _ => representation::whole(&self.delivered),
+        };
+        let headers = response.headers_mut();
+        status.tell(headers);
+        headers.insert(header::VARY, HeaderValue::from_static("Accept, Prefer"));
+        if let Some(location) = location {
+            headers.insert(header::CONTENT_LOCATION, location);
         }
         response
     }
@@ -109,50 +102,36 @@ impl<const CALENDAR: bool> IntoResponse for DocumentResponse<CALENDAR> {
 
 impl<const CALENDAR: bool> ApiResponse for DocumentResponse<CALENDAR> {
     fn meta() -> MetaResponses {
-        let binary = || MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "binary")));
-        let text = || MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
-        let mut content = vec![
-            MetaMediaType { content_type: "application/pdf", schema: binary() },
-            MetaMediaType { content_type: "image/png", schema: binary() },
-            MetaMediaType { content_type: "image/svg+xml", schema: text() },
-            MetaMediaType { content_type: "text/html; charset=utf-8", schema: text() },
-        ];
-        if CALENDAR {
-            content.push(MetaMediaType { content_type: "text/calendar; charset=utf-8", schema: text() });
-        }
-        MetaResponses {
-            responses: vec![MetaResponse {
-                description: "The document.",
-                status: Some(200),
-                status_range: None,
-                content,
-                headers: vec![
-                    response_header("Content-Disposition", "A file name that holds no name of a person.", true),
-                    response_header("Content-Language", "Language of the document.", true),
-                    response_header("ETag", "Strong; changes with every byte.", true),
-                    response_header("Repr-Digest", "SHA-256 of the document (RFC 9530).", true),
-                    response_header("Skoledok-Pages", "Number of pages, of formats that have pages.", false),
-                    response_header(
-                        "Skoledok-Warnings",
-                        "Number of warnings; `/v1/validate` tells them, but for the size of the file, which only rendering shows.",
-                        true,
-                    ),
-                ],
-            }],
-        }
+        let headers = || {
+            let mut headers = representation::headers();
+            headers.push(representation::header(
+                "Content-Location",
+                "Where the document can be fetched again, for as long as it is kept. Absent when it is not.",
+                false,
+            ));
+            headers
+        };
+        let made = MetaResponse {
+            description: "The document.",
+            status: Some(200),
+            status_range: None,
+            content: representation::contents(CALENDAR),
+            headers: headers(),
+        };
+        let mut of_place = headers();
+        of_place.push(representation::header("Location", "The same as `Content-Location`.", true));
+        of_place.push(representation::header("Preference-Applied", "`return=minimal`.", true));
+        let told = MetaResponse {
+            description: "With `Prefer: return=minimal` (RFC 7240): the document is made, and is at `Content-Location`. One that is not kept comes whole.",
+            status: Some(201),
+            status_range: None,
+            content: Vec::new(),
+            headers: of_place,
+        };
+        MetaResponses { responses: vec![made, told] }
     }
 
     fn register(_: &mut Registry) {}
-}
-
-fn response_header(name: &str, description: &str, required: bool) -> MetaHeader {
-    MetaHeader {
-        name: name.to_owned(),
-        description: Some(description.to_owned()),
-        required,
-        deprecated: false,
-        schema: String::schema_ref(),
-    }
 }
 
 /// The operations on documents.
@@ -190,15 +169,23 @@ impl DocumentApi {
             dpi: wanted.dpi.unwrap_or(defaults.dpi),
         };
         let asked = negotiate::locale(headers);
-        let order = Order { kind: T::KIND, body: body.body, options };
-        let produced = self.pipeline.produce(order).await.map_err(|error| Problem::of_production(&error, asked))?;
-        Ok(DocumentResponse(produced))
+        let freshness = negotiate::freshness(headers);
+        let request = Request {
+            tenant: Tenant::local(),
+            kind: T::KIND,
+            body: body.body,
+            options,
+            freshness,
+            priority: Priority::Interactive,
+        };
+        let delivered = self.pipeline.produce(request).await.map_err(|error| Problem::of_production(&error, asked))?;
+        Ok(DocumentResponse { delivered, freshness, minimal: negotiate::wants_minimal(headers) })
     }
 
     async fn check<T: OfKind>(&self, headers: &HeaderMap, body: Unchecked<T>) -> Validation {
         let asked = negotiate::locale(headers);
         let report =
-            self.pipeline.report(T::KIND, body.body).await.map_err(|error| Problem::of_production(&error, asked))?;
+            self.pipeline.report(T::KIND, &body.body).await.map_err(|error| Problem::of_production(&error, asked))?;
         let locale = asked.unwrap_or(report.locale);
         let tell = |findings: Vec<crate::validate::Finding>| -> Vec<Fault> {
             findings.iter().map(|finding| finding.tell(locale).into()).collect()

@@ -7,7 +7,9 @@ mod negotiate;
 mod outer;
 mod payload;
 mod problem;
+mod representation;
 mod spec;
+mod stored;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +24,12 @@ use outer::Outer;
 pub use spec::openapi;
 
 fn service(pipeline: Pipeline, ready: Arc<AtomicBool>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
-    let apis = (document::DocumentApi { pipeline }, kind::KindApi, health::HealthApi { ready });
+    let apis = (
+        document::DocumentApi { pipeline: pipeline.clone() },
+        stored::StoredApi { pipeline: pipeline.clone() },
+        kind::KindApi,
+        health::HealthApi { pipeline, ready },
+    );
     OpenApiService::new(apis, "skoledok", env!("CARGO_PKG_VERSION"))
         .description(
             "School documents as archivable, accessible PDF: JSON in, PDF/A-2a and PDF/UA-1 out. Problems are `application/problem+json` (RFC 9457), \
@@ -31,7 +38,7 @@ fn service(pipeline: Pipeline, ready: Arc<AtomicBool>) -> OpenApiService<impl po
         .license(poem_openapi::LicenseObject::new("EUPL-1.2"))
 }
 
-/// All routes. `ready` is set once the self-test has passed.
+/// All routes. `ready` is set once the render workers are warm.
 pub fn routes(pipeline: Pipeline, ready: Arc<AtomicBool>) -> impl Endpoint {
     let service = service(pipeline, ready);
     let own = service.spec();

@@ -3,6 +3,7 @@
 use poem::http::{HeaderMap, header};
 
 use crate::document::Locale;
+use crate::pipeline::Freshness;
 use crate::template::Format;
 
 /// A member of a header list and its quality in thousandths.
@@ -66,6 +67,38 @@ pub(super) fn locale(headers: &HeaderMap) -> Option<Locale> {
     })
 }
 
+/// What the caller says of the cache (RFC 9111, 5.2.1).
+pub(super) fn freshness(headers: &HeaderMap) -> Freshness {
+    let says =
+        |directive: &str| members(headers, &header::CACHE_CONTROL).any(|member| member.eq_ignore_ascii_case(directive));
+    if says("no-store") {
+        Freshness::Unkept
+    } else if says("no-cache") || says("max-age=0") {
+        Freshness::Anew
+    } else {
+        Freshness::Any
+    }
+}
+
+/// Whether the caller wants to be told no more than where the document is (RFC 7240, 4.2).
+pub(super) fn wants_minimal(headers: &HeaderMap) -> bool {
+    const PREFER: header::HeaderName = header::HeaderName::from_static("prefer");
+    members(headers, &PREFER)
+        .map(|member| member.split(';').next().unwrap_or_default().trim().replace('"', ""))
+        .find(|member| member.len() >= 7 && member[..7].eq_ignore_ascii_case("return="))
+        .is_some_and(|member| member[7..].eq_ignore_ascii_case("minimal"))
+}
+
+/// The members of a header list.
+fn members<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +128,40 @@ mod tests {
             assert_eq!(format(&headers(header::ACCEPT, accept), &offered), expected, "{accept}");
         }
         assert_eq!(format(&HeaderMap::new(), &offered), Some(Format::Pdf));
+    }
+
+    #[test]
+    fn wishes_for_the_cache_are_understood() {
+        let cases = [
+            ("no-cache", Freshness::Anew),
+            ("max-age=0", Freshness::Anew),
+            ("No-Store", Freshness::Unkept),
+            ("no-cache, no-store", Freshness::Unkept),
+            ("max-age=60", Freshness::Any),
+            ("", Freshness::Any),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(freshness(&headers(header::CACHE_CONTROL, value)), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_first_preference_for_the_answer_counts() {
+        let prefer = header::HeaderName::from_static("prefer");
+        let cases = [
+            ("return=minimal", true),
+            ("respond-async, Return=\"minimal\"; x=1", true),
+            ("return=representation", false),
+            ("return=representation, return=minimal", false),
+            ("returnæminimal", false),
+            ("minimal", false),
+        ];
+        for (value, expected) in cases {
+            let Ok(value) = poem::http::HeaderValue::from_bytes(value.as_bytes()) else { continue };
+            let mut headers = HeaderMap::new();
+            headers.insert(prefer.clone(), value.clone());
+            assert_eq!(wants_minimal(&headers), expected, "{value:?}");
+        }
     }
 
     #[test]

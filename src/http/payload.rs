@@ -2,13 +2,13 @@
 
 use std::marker::PhantomData;
 
+use bytes::Bytes;
 use poem::error::ReadBodyError;
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
 use super::problem::Problem;
@@ -16,7 +16,7 @@ use crate::document::{
     AnnualPlan, ConsentForm, CooperationAgreement, HomeSchoolGuide, Kind, MeetingSchedule, ParentLetter,
     SoveiActivityPlan,
 };
-use crate::validate::{MAX_BODY, read_json};
+use crate::validate::MAX_BODY;
 
 /// Most bytes of a body that is too large which are read and thrown away, so that a caller who
 /// sends before it listens gets the answer rather than a broken connection.
@@ -65,8 +65,8 @@ impl OfKind for SoveiActivityPlan {
 /// A body that claims to be a `T`. The API description shows the schema of `T`; validation in the
 /// pipeline tells every fault, which poem-openapi's own parsing, that ends at the first, would not.
 pub(super) struct Unchecked<T> {
-    /// The body.
-    pub(super) body: Value,
+    /// The body, as it came.
+    pub(super) body: Bytes,
     kind: PhantomData<T>,
 }
 
@@ -97,8 +97,7 @@ impl<T: OfKind> ParsePayload for Unchecked<T> {
         if announced.is_some_and(|length| length > DRAINED) {
             return Err(Problem::too_large().into());
         }
-        let bytes = read_bounded(body.take()?).await?;
-        let body = read_json(&bytes).map_err(|error| Problem::unreadable(&error))?;
+        let body = read_bounded(body.take()?).await?.into();
         Ok(Self { body, kind: PhantomData })
     }
 }

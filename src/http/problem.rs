@@ -12,6 +12,7 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSch
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
 
+use crate::cache::NotRemoved;
 use crate::document::Locale;
 use crate::pipeline::ProduceError;
 use crate::render::RenderError;
@@ -73,6 +74,8 @@ pub(super) struct Problem {
     detail: String,
     errors: Vec<Fault>,
     retry_after: Option<u64>,
+    /// Bytes of a document that is shorter than the range asked for.
+    length: Option<usize>,
     language: Option<Locale>,
 }
 
@@ -84,7 +87,16 @@ impl ResponseError for Problem {
 
 impl Problem {
     fn new(status: StatusCode, slug: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, slug, title, detail: detail.into(), errors: Vec::new(), retry_after: None, language: None }
+        Self {
+            status,
+            slug,
+            title,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            length: None,
+            language: None,
+        }
     }
 
     /// All faults of a document.
@@ -132,6 +144,34 @@ impl Problem {
             "no such kind of document",
             format!("the kinds are {}", kinds.join(", ")),
         )
+    }
+
+    /// The same for a document that never was, is no longer kept, or is another's.
+    pub(super) fn no_document() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "no-such-document", "no such document", "it is no longer kept; make it again")
+    }
+
+    pub(super) fn no_such_range(length: usize) -> Self {
+        let mut problem = Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "no-such-range",
+            "the document is shorter",
+            format!("the document has {length} bytes"),
+        );
+        problem.length = Some(length);
+        problem
+    }
+
+    pub(super) fn not_removed(error: NotRemoved) -> Self {
+        tracing::warn!(%error, "nothing was removed");
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-removed",
+            "not removed everywhere",
+            "the shared cache can not be reached and may still hold what was to be removed; try again",
+        );
+        problem.retry_after = Some(5);
+        problem
     }
 
     pub(super) fn not_ready() -> Self {
@@ -224,6 +264,9 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(range) = self.length.and_then(|length| HeaderValue::try_from(format!("bytes */{length}")).ok()) {
+            response.headers_mut().insert(header::CONTENT_RANGE, range);
+        }
         if let Some(locale) = self.language {
             response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(locale.tag()));
         }
@@ -233,6 +276,7 @@ impl Problem {
     /// What happened in making a document. `locale` is the language asked for by the caller, if any.
     pub(super) fn of_production(error: &ProduceError, asked: Option<Locale>) -> Self {
         match error {
+            ProduceError::Unreadable(error) => Self::unreadable(error),
             ProduceError::Invalid { violations, locale } => Self::invalid(violations, asked.unwrap_or(*locale)),
             ProduceError::Render(RenderError::NoSuchPage { wanted, pages }) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -267,6 +311,12 @@ impl Problem {
                 "rendering took too long",
                 "the document was given up; make it shorter",
             ),
+            ProduceError::Work(WorkError::Memory) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "too-much-memory",
+                "the document takes too much memory",
+                "the document was given up; make it shorter, or its pictures smaller",
+            ),
         }
     }
 }
@@ -298,7 +348,10 @@ impl Statuses for OfDocument {
         (406, "The kind can not be had in any of the accepted media types."),
         (413, "The body has more than 262144 bytes."),
         (415, "The body is not `application/json`."),
-        (422, "The document is not valid: all faults, each with a JSON Pointer. Or it has no such page."),
+        (
+            422,
+            "The document is not valid: all faults, each with a JSON Pointer. Or it has no such page, or takes too much memory.",
+        ),
         (500, "Our fault."),
         (503, "Too much is waiting; see `Retry-After`."),
         (504, "Rendering took longer than it may."),
@@ -314,9 +367,34 @@ impl Statuses for OfCheck {
         (400, "The body is not JSON, with line and column."),
         (413, "The body has more than 262144 bytes."),
         (415, "The body is not `application/json`."),
+        (422, "The document takes too much memory."),
         (500, "Our fault."),
         (503, "Too much is waiting; see `Retry-After`."),
         (504, "Checking took longer than it may."),
+    ];
+}
+
+/// Failures of fetching a document again.
+#[derive(Debug)]
+pub(super) struct OfStored;
+
+impl Statuses for OfStored {
+    const LIST: &'static [(u16, &'static str)] = &[
+        (404, "There is no such document, or it is no longer kept."),
+        (416, "The document is shorter than the range."),
+        (500, "Our fault."),
+    ];
+}
+
+/// Failures of removing documents.
+#[derive(Debug)]
+pub(super) struct OfRemoval;
+
+impl Statuses for OfRemoval {
+    const LIST: &'static [(u16, &'static str)] = &[
+        (404, "There is no such document, or it is no longer kept."),
+        (500, "Our fault."),
+        (503, "The shared cache can not be reached and may still hold it."),
     ];
 }
 

@@ -3,20 +3,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use serde_json::{Map, Value};
 
+use crate::cache::{self, Cache};
 use crate::document::schema;
 use crate::pipeline::Pipeline;
-use crate::render::Engine;
-use crate::worker::Pool;
+use crate::worker::{self, Pool};
 
 /// The OpenAPI document, as served and as committed in `openapi/openapi.json`.
 ///
 /// # Errors
-/// When the system refuses a thread.
-pub fn openapi() -> std::io::Result<Value> {
-    let pool = Pool::start(&Arc::new(Engine::load()), 1, 1, Duration::from_secs(1))?;
-    Ok(complete(&super::service(Pipeline::new(pool), Arc::default()).spec()))
+/// Never: the parts that the description is asked of have nothing to connect to.
+pub fn openapi() -> Result<Value, cache::SettingsError> {
+    let pool = Pool::new(worker::Settings {
+        workers: 0,
+        queue: 0,
+        deadline: Duration::ZERO,
+        recycle_after: 0,
+        recycle_growth: 0,
+    });
+    let cache = Cache::start(cache::Settings {
+        key: Zeroizing::new([0; 32]),
+        memory: 0,
+        life: Duration::ZERO,
+        largest: 0,
+        redis: None,
+    })?;
+    Ok(complete(&super::service(Pipeline::new(pool, cache), Arc::default()).spec()))
 }
 
 /// Adds the schemas that request bodies refer to, and puts members in a lasting order.

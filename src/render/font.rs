@@ -10,8 +10,23 @@ use crate::validate::Coverage;
 
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fonts");
 
-/// Loads every font file below `fonts/`, in the order of their paths.
+/// Loads every font file below `fonts/`.
 pub(super) fn shipped() -> Vec<Font> {
+    files().into_iter().flat_map(|contents| Font::iter(Bytes::new(contents))).collect()
+}
+
+/// A hash over all font files, in hexadecimal.
+pub(super) fn digest() -> String {
+    let mut hash = blake3::Hasher::new();
+    for contents in files() {
+        hash.update(&(contents.len() as u64).to_le_bytes());
+        hash.update(contents);
+    }
+    hash.finalize().to_hex().to_string()
+}
+
+/// The font files, in the order of their paths.
+fn files() -> Vec<&'static [u8]> {
     fn walk(dir: &'static Dir<'static>, found: &mut Vec<(&'static Path, &'static [u8])>) {
         for file in dir.files() {
             if file.path().extension().is_some_and(|extension| extension == "ttf") {
@@ -25,7 +40,7 @@ pub(super) fn shipped() -> Vec<Font> {
     let mut files = Vec::new();
     walk(&SHIPPED, &mut files);
     files.sort_by_key(|(path, _)| *path);
-    files.into_iter().flat_map(|(_, contents)| Font::iter(Bytes::new(contents))).collect()
+    files.into_iter().map(|(_, contents)| contents).collect()
 }
 
 /// Every character that at least one font has a glyph for.

@@ -7,7 +7,12 @@ mod calendar;
 mod data;
 mod desk;
 mod font;
+#[cfg(debug_assertions)]
+mod scratch;
 
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
 use typst::comemo;
 use typst::diag::{SourceDiagnostic, Warned};
 use typst::foundations::{Datetime, Smart};
@@ -15,7 +20,7 @@ use typst_html::HtmlDocument;
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard as Typst, PdfStandards, Timestamp};
 
-use crate::document::{Cover, Document, PdfStandard};
+use crate::document::{Cover, Document, Kind, PdfStandard};
 use crate::template::{self, Format};
 use crate::validate::{Code, Coverage, Finding, Valid};
 use desk::{Desk, Library};
@@ -31,7 +36,7 @@ const PRINTABLE_PAGES: usize = 20;
 const SIGNABLE_BYTES: usize = 3_145_728;
 
 /// What is wanted of a document.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// Format.
     pub format: Format,
@@ -65,7 +70,7 @@ pub struct Rendered {
 }
 
 /// Why a document was not rendered.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub enum RenderError {
     /// The document has fewer pages.
     #[error("there is no page {wanted} among {pages}")]
@@ -76,12 +81,12 @@ pub enum RenderError {
         pages: usize,
     },
     /// The kind can not be had in the format.
-    #[error("`{kind}` can not be had as `{format}`")]
+    #[error("`{}` can not be had as `{}`", .kind.slug(), .format.extension())]
     NoSuchFormat {
         /// Kind.
-        kind: &'static str,
+        kind: Kind,
         /// Format.
-        format: &'static str,
+        format: Format,
     },
     /// A shipped template is broken: our fault. The text names the place in the template and holds
     /// nothing of the document.
@@ -90,6 +95,17 @@ pub enum RenderError {
     /// An encoder failed.
     #[error("the picture could not be encoded")]
     Encode,
+}
+
+/// What the bytes depend on beside document and options: this program's version, Typst's, the shipped
+/// templates and fonts. A change of any of them is another identity.
+#[must_use]
+pub fn identity() -> &'static str {
+    static IDENTITY: LazyLock<String> = LazyLock::new(|| {
+        let typst = typst::utils::version().raw();
+        format!("{} typst-{typst} {} {}", env!("CARGO_PKG_VERSION"), template::digest(), font::digest())
+    });
+    &IDENTITY
 }
 
 /// The engine: fonts, templates and the standard library of Typst, loaded once and shared.
@@ -135,11 +151,19 @@ impl Engine {
         result
     }
 
+    /// Compiles a source with a document on the desk, for the tests of what may end a worker.
+    #[cfg(debug_assertions)]
+    pub(crate) fn run_source(&self, document: &Valid<Document>, source: &str) {
+        let document = document.get();
+        let cover = Cover::of(document, template::manifest(document.kind()).released);
+        scratch::run(&Desk::new(&self.library, document, &cover), source);
+    }
+
     fn produce(&self, document: &Document, options: &Options) -> Result<Rendered, RenderError> {
         let manifest = template::manifest(document.kind());
         let cover = Cover::of(document, manifest.released);
         if !manifest.formats.contains(&options.format) {
-            return Err(RenderError::NoSuchFormat { kind: cover.kind.slug(), format: options.format.extension() });
+            return Err(RenderError::NoSuchFormat { kind: cover.kind, format: options.format });
         }
         let mut warnings = Vec::new();
         let (bytes, pages) = match options.format {

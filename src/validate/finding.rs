@@ -1,5 +1,6 @@
 //! What validation finds, and how it is told in three languages.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -11,7 +12,7 @@ use crate::document::Locale;
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
         /// A stable name for each kind of fault and of warning.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Code { $($(#[$doc])* $variant,)+ }
 
         impl Code {
@@ -153,12 +154,20 @@ codes! {
 }
 
 /// A value in a message: as it is, or a word that has a form in each language.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arg {
     /// Printed as it is.
     Text(String),
     /// Looked up among the words of the language.
-    Word(&'static str),
+    Word(Cow<'static, str>),
+}
+
+impl Arg {
+    /// A word that `messages.json` has a form of in each language.
+    #[must_use]
+    pub fn word(word: &'static str) -> Self {
+        Self::Word(Cow::Borrowed(word))
+    }
 }
 
 impl<T: ToString> From<T> for Arg {
@@ -168,14 +177,14 @@ impl<T: ToString> From<T> for Arg {
 }
 
 /// One fault or warning, in no language yet. It never holds the value at fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Where in the caller's own body (RFC 6901).
     pub pointer: String,
     /// What.
     pub code: Code,
     /// Values of the message.
-    pub args: Vec<(&'static str, Arg)>,
+    pub args: Vec<(Cow<'static, str>, Arg)>,
 }
 
 impl Finding {
@@ -188,7 +197,7 @@ impl Finding {
     /// Adds a value.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Arg>) -> Self {
-        self.args.push((name, value.into()));
+        self.args.push((Cow::Borrowed(name), value.into()));
         self
     }
 

@@ -1,12 +1,14 @@
 //! Reading JSON strictly: one meaning or none.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 /// Why a body can not be read as JSON. It holds no part of the body.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{reason} at line {line}, column {column}")]
 pub struct Unreadable {
     /// Line, from 1.
@@ -14,7 +16,7 @@ pub struct Unreadable {
     /// Column in bytes, from 1.
     pub column: usize,
     /// What is wrong there.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
 /// Reads a JSON value (RFC 8259). Two members of one name in an object are refused, since readers
@@ -24,10 +26,9 @@ pub struct Unreadable {
 /// [`Unreadable`] with the place.
 pub fn read_json(body: &[u8]) -> Result<Value, Unreadable> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    Strict
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| Unreadable { line: error.line(), column: error.column(), reason: reason(&error) })
+    Strict.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
+        Unreadable { line: error.line(), column: error.column(), reason: Cow::Borrowed(reason(&error)) }
+    })
 }
 
 /// The library's own message can quote the body, so only its category is told.
@@ -130,10 +131,10 @@ mod tests {
         ];
         for (text, line, reason) in cases {
             let error = read_json(text.as_bytes()).expect_err(text);
-            assert_eq!((error.line.max(1), error.reason), (line, reason), "{text}");
+            assert_eq!((error.line.max(1), error.reason.as_ref()), (line, reason), "{text}");
         }
         let deep = "[".repeat(200);
-        assert_eq!(read_json(deep.as_bytes()).map_err(|e| e.reason), Err("the JSON is nested too deeply"));
+        assert_eq!(read_json(deep.as_bytes()).map_err(|e| e.reason), Err("the JSON is nested too deeply".into()));
         assert!(read_json(b"\"\xff\"").is_err());
     }
 }

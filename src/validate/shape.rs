@@ -75,7 +75,7 @@ fn report(error: &ValidationError<'_>, findings: &mut Vec<Finding>) {
             return;
         }
         ValidationErrorKind::Type { kind } => {
-            at(Code::WrongType).with("expected", super::finding::Arg::Word(type_word(kind)))
+            at(Code::WrongType).with("expected", super::finding::Arg::word(type_word(kind)))
         }
         ValidationErrorKind::Enum { options } => at(Code::UnknownValue).with("allowed", enumeration(options)),
         ValidationErrorKind::MinLength { limit } => at(Code::TooShort).with("limit", limit),
@@ -88,10 +88,10 @@ fn report(error: &ValidationError<'_>, findings: &mut Vec<Finding>) {
         }
         ValidationErrorKind::UniqueItems => at(Code::RepeatedItem),
         ValidationErrorKind::Minimum { limit } => {
-            at(Code::OutOfRange).with("bound", super::finding::Arg::Word("at least")).with("limit", limit)
+            at(Code::OutOfRange).with("bound", super::finding::Arg::word("at least")).with("limit", limit)
         }
         ValidationErrorKind::Maximum { limit } => {
-            at(Code::OutOfRange).with("bound", super::finding::Arg::Word("at most")).with("limit", limit)
+            at(Code::OutOfRange).with("bound", super::finding::Arg::word("at most")).with("limit", limit)
         }
         ValidationErrorKind::Pattern { pattern } => pattern_fault(pointer, pattern),
         ValidationErrorKind::Format { format } => at(match format.as_str() {

@@ -12,6 +12,7 @@
 )]
 
 mod alone;
+mod cache;
 mod calendar;
 mod cli;
 mod contents;
@@ -26,5 +27,8 @@ mod openapi;
 mod output;
 mod privacy;
 mod property;
+mod redis;
+mod redis_server;
 mod support;
 mod validation;
+mod worker;

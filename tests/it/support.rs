@@ -156,12 +156,25 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
-        Self::with_log(Stdio::null())
+        Self::with(&[], Stdio::null())
     }
 
     pub fn with_log(log: Stdio) -> Self {
+        Self::with(&[], log)
+    }
+
+    /// With variables in its environment.
+    pub fn with(variables: &[(&str, &str)], log: Stdio) -> Self {
+        let server = Self::unready(variables, log);
+        server.await_ready();
+        server
+    }
+
+    /// As soon as it listens.
+    pub fn unready(variables: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = binary()
             .args(["serve", "--bind", "127.0.0.1:0"])
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -171,23 +184,36 @@ impl Server {
             .read_line(&mut line)
             .expect("the server tells its address");
         let base = line.trim().strip_prefix("listening on ").expect("the server tells its address").to_owned();
-        let server = Self { child, base };
-        server.await_ready();
-        server
+        Self { child, base }
     }
 
     fn await_ready(&self) {
-        for _ in 0..600 {
-            if self.get("/health/ready").status == 200 {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        panic!("the server is not ready after 30 s");
+        eventually("the server is ready", || self.get("/health/ready").status == 200);
+    }
+
+    /// Waits until the health of a part is as told.
+    pub fn await_part(&self, part: &str, state: &str) {
+        eventually(&format!("{part} is {state}"), || self.get("/health/ready").json()["parts"][part] == state);
     }
 
     pub fn get(&self, path: &str) -> Answer {
         answer(agent().get(format!("{}{path}", self.base)).call())
+    }
+
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = agent().get(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.call())
+    }
+
+    pub fn head(&self, path: &str) -> Answer {
+        answer(agent().head(format!("{}{path}", self.base)).call())
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        answer(agent().delete(format!("{}{path}", self.base)).call())
     }
 
     pub fn post(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
@@ -209,6 +235,11 @@ impl Server {
         self.child.id().to_string()
     }
 
+    /// The render workers that it has now, the one that stands by among them.
+    pub fn workers(&self) -> Vec<u32> {
+        children_of(self.child.id())
+    }
+
     /// Asks the server to stop and waits for it.
     pub fn terminate(mut self) -> std::process::ExitStatus {
         run_ok(Command::new("kill").arg("-TERM").arg(self.process_id()));
@@ -222,6 +253,50 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Processes whose parent is another, by `/proc`.
+fn children_of(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").expect("/proc can be listed").flatten();
+    let is_child = |id: &u32| {
+        // `pid (name) state parent …`; the name can hold anything, so from behind it.
+        std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| {
+            let behind = stat.rsplit(')').next().unwrap_or_default();
+            let mut words = behind.split_whitespace();
+            // One that has ended stays listed as a zombie until its parent takes note.
+            words.next() != Some("Z") && words.next() == Some(parent.to_string().as_str())
+        })
+    };
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_child).collect()
+}
+
+/// Sends a signal, by its name.
+pub fn signal(name: &str, process: u32) {
+    run_ok(Command::new("kill").arg(format!("-{name}")).arg(process.to_string()));
+}
+
+/// Waits for something, for at most half a minute.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("not after 30 s: {what}");
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    listener.local_addr().expect("a listener has an address").port()
+}
+
+/// A letter unlike every other, by its number.
+pub fn letter(number: usize) -> Value {
+    let mut letter = sample(Kind::ParentLetter, Locale::Nb);
+    letter["title"] = json!(format!("Brev nummer {number}"));
+    letter
 }
 
 fn agent() -> ureq::Agent {

@@ -56,7 +56,7 @@ impl<'a> Rules<'a> {
             _ => return,
         };
         if year.contains(day) && !months.contains(&day.civil().month()) {
-            self.warning(Finding::new(date.pointer(), Code::OutOfSeason).with("season", Arg::Word(name)));
+            self.warning(Finding::new(date.pointer(), Code::OutOfSeason).with("season", Arg::word(name)));
         }
     }
 

@@ -107,7 +107,7 @@ impl<'a> Rules<'a> {
         self.violation(
             Finding::new(node.pointer(), Code::RequiredByStatus)
                 .with("member", member)
-                .with("statuses", Arg::Word(statuses)),
+                .with("statuses", Arg::word(statuses)),
         );
     }
 
@@ -173,7 +173,7 @@ impl<'a> Rules<'a> {
         let Some(date) = node.date() else { return };
         let day = |code| Finding::new(node.pointer(), code);
         if let Some(name) = holiday::public_holiday(date) {
-            self.warning(day(Code::PublicHoliday).with("holiday", Arg::Word(name)));
+            self.warning(day(Code::PublicHoliday).with("holiday", Arg::word(name)));
         } else if holiday::is_weekend(date) {
             self.warning(day(Code::Weekend));
         } else if self.days_off.iter().any(|(first, last)| (first..=last).contains(&&date)) {

@@ -55,7 +55,7 @@ impl Rules<'_> {
                     self.violation(match error {
                         MarkdownError::Unsupported { construct, line } => {
                             Finding::new(node.pointer(), Code::UnsupportedMarkdown)
-                                .with("construct", Arg::Word(construct))
+                                .with("construct", Arg::word(construct))
                                 .with("line", line)
                         }
                         MarkdownError::LinkScheme { line } => {

@@ -1,0 +1,332 @@
+//! Documents that were made before: in memory, and sealed in Redis behind it.
+//!
+//! The cache holds only what may be lost. Redis being slow, full or gone is a miss. What it keeps are
+//! bytes with a label that it does not read.
+
+mod flight;
+mod key;
+mod remote;
+mod seal;
+mod stored;
+mod target;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
+
+use crate::tenant::Tenant;
+use flight::Flights;
+pub use key::Id;
+use key::{Keys, Place};
+use remote::{Away, Remote, Removed, Ticket, Turn};
+pub use stored::Stored;
+use target::Target;
+
+/// How the cache works.
+#[derive(Clone)]
+pub struct Settings {
+    /// The service key, from which all keys of the cache follow. Services that share a Redis share it.
+    pub key: Zeroizing<[u8; 32]>,
+    /// Bytes of memory; 0 for none.
+    pub memory: u64,
+    /// How long a document is kept.
+    pub life: Duration,
+    /// Largest document that is kept, in bytes.
+    pub largest: usize,
+    /// Redis behind the memory.
+    pub redis: Option<RedisSettings>,
+}
+
+/// How Redis is used.
+#[derive(Clone)]
+pub struct RedisSettings {
+    /// `redis[s]://…`, `redis[s]+sentinel://…/service` or `redis[s]+cluster://…`.
+    pub url: Zeroizing<String>,
+    /// Certificate authority of TLS in PEM, in place of the system's.
+    pub authority: Option<Vec<u8>>,
+    /// Longest that one command may take that a caller waits for.
+    pub patience: Duration,
+    /// Longest that one service makes a document while the others wait for it.
+    pub lock: Duration,
+}
+
+/// The settings do not make a cache.
+#[derive(Debug, thiserror::Error)]
+#[error("the Redis URL is not usable")]
+pub struct SettingsError(#[source] redis::RedisError);
+
+/// Redis can not be reached, so what lies there can not be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Redis is away, and may still hold what was to be removed")]
+pub struct NotRemoved;
+
+/// Where a document came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The memory of this service.
+    Memory,
+    /// Redis.
+    Redis,
+    /// Another request made it at the same time.
+    Shared,
+    /// It was made for this request.
+    Made,
+}
+
+/// A document that was just made.
+pub struct New {
+    /// What its owner says of it.
+    pub label: Bytes,
+    /// The document.
+    pub body: Bytes,
+    /// Whether it is text, which compressing makes smaller.
+    pub is_text: bool,
+}
+
+type Landing<E> = Result<(Arc<Stored>, Source), Arc<E>>;
+
+/// The cache. `E` is why a document could not be made.
+pub struct Cache<E> {
+    keys: Keys,
+    memory: Option<moka::sync::Cache<[u8; 32], Arc<Stored>>>,
+    remote: Option<Remote>,
+    flights: Flights<[u8; 32], Landing<E>>,
+    life: Duration,
+    largest: usize,
+    lock: Duration,
+}
+
+impl<E: Send + Sync + 'static> Cache<E> {
+    /// A cache, connecting to Redis in the background. Called within a runtime of Tokio.
+    ///
+    /// # Errors
+    /// When the Redis URL is not usable.
+    pub fn start(settings: Settings) -> Result<Self, SettingsError> {
+        let memory = (settings.memory > 0).then(|| {
+            moka::sync::Cache::builder()
+                .max_capacity(settings.memory)
+                .weigher(|_, stored: &Arc<Stored>| stored.weight())
+                .time_to_live(settings.life)
+                .build()
+        });
+        let lock = settings.redis.as_ref().map_or(Duration::ZERO, |redis| redis.lock);
+        let remote = match settings.redis {
+            Some(redis) => {
+                let target = Target::parse(&redis.url, redis.authority.as_deref()).map_err(SettingsError)?;
+                let (removed, told) = mpsc::channel(256);
+                tokio::spawn(follow(memory.clone(), told));
+                Some(Remote::start(target, remote::Settings { patience: redis.patience, lock: redis.lock }, removed))
+            }
+            None => None,
+        };
+        Ok(Self {
+            keys: Keys::derive(&settings.key),
+            memory,
+            remote,
+            flights: Flights::new(),
+            life: settings.life,
+            largest: settings.largest,
+            lock,
+        })
+    }
+
+    /// Whether the cache has all that it was given to work with.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.remote.as_ref().is_none_or(Remote::is_well)
+    }
+
+    /// Whether it keeps anything at all.
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        self.memory.is_some() || self.remote.is_some()
+    }
+
+    /// The id of what follows from these parts for a tenant.
+    #[must_use]
+    pub fn id(&self, tenant: &Tenant, parts: &[&[u8]]) -> Id {
+        self.keys.id(tenant, parts)
+    }
+
+    /// A document of the tenant's.
+    pub async fn get(&self, tenant: &Tenant, id: &Id) -> Option<(Arc<Stored>, Source)> {
+        let place = self.keys.place(tenant, id);
+        if let Some(stored) = self.recall(&place) {
+            return Some((stored, Source::Memory));
+        }
+        self.fetch(&place).await.map(|stored| (stored, Source::Redis))
+    }
+
+    /// A document of the tenant's, or else what `make` gives, kept for the next. Of equal requests at
+    /// once, here and in other services on the same Redis, one makes it and the others share it.
+    ///
+    /// # Errors
+    /// Those of `make`, shared as well.
+    pub async fn get_or_make<F>(&self, tenant: &Tenant, id: &Id, make: F) -> Landing<E>
+    where
+        F: Future<Output = Result<New, E>>,
+    {
+        let place = self.keys.place(tenant, id);
+        if let Some(stored) = self.recall(&place) {
+            return Ok((stored, Source::Memory));
+        }
+        let (landing, own) = self.flights.join(place.name, self.fetch_or_make(place, make)).await;
+        landing.map(|(stored, source)| (stored, if own { source } else { Source::Shared }))
+    }
+
+    /// Keeps a document in place of one that may be there, unless it is too large.
+    pub fn put(&self, tenant: &Tenant, id: &Id, new: New) -> Arc<Stored> {
+        self.keep(self.keys.place(tenant, id), new, None)
+    }
+
+    /// Whether a document of this size is kept.
+    #[must_use]
+    pub fn takes(&self, body: usize) -> bool {
+        self.keeps() && body <= self.largest
+    }
+
+    /// Removes a document here and in Redis, and has the other services forget it; whether there was one.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn remove(&self, tenant: &Tenant, id: &Id) -> Result<bool, NotRemoved> {
+        let place = self.keys.place(tenant, id);
+        let here = self.memory.as_ref().and_then(|memory| memory.remove(&place.name)).is_some();
+        let there = match &self.remote {
+            Some(remote) => remote.remove(&place).await.map_err(|Away| NotRemoved)?,
+            None => false,
+        };
+        Ok(here || there)
+    }
+
+    /// Removes all documents of a tenant, like [`Self::remove`].
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn purge(&self, tenant: &Tenant) -> Result<(), NotRemoved> {
+        let tag = self.keys.tenant(tenant);
+        if let Some(memory) = &self.memory {
+            forget(memory, Removed::Tenant(tag));
+        }
+        match &self.remote {
+            Some(remote) => remote.purge(tag).await.map_err(|Away| NotRemoved),
+            None => Ok(()),
+        }
+    }
+
+    fn recall(&self, place: &Place) -> Option<Arc<Stored>> {
+        self.memory.as_ref()?.get(&place.name).filter(|stored| stored.until > now())
+    }
+
+    async fn fetch(&self, place: &Place) -> Option<Arc<Stored>> {
+        let sealed = self.remote.as_ref()?.get(place).await.ok()??;
+        self.unseal(place, sealed)
+    }
+
+    /// Opens what came from Redis, and keeps it in memory.
+    fn unseal(&self, place: &Place, sealed: Vec<u8>) -> Option<Arc<Stored>> {
+        let stored = seal::open(&self.keys, place, sealed).and_then(|row| Stored::decode(row, place.tenant));
+        if stored.is_none() {
+            tracing::warn!("a value in Redis does not open: it was changed, or sealed under another key");
+        }
+        let stored = Arc::new(stored.filter(|stored| stored.until > now())?);
+        if let Some(memory) = &self.memory {
+            memory.insert(place.name, Arc::clone(&stored));
+        }
+        Some(stored)
+    }
+
+    async fn fetch_or_make(&self, place: Place, make: impl Future<Output = Result<New, E>>) -> Landing<E> {
+        if let Some(stored) = self.fetch(&place).await {
+            return Ok((stored, Source::Redis));
+        }
+        let lock = match self.await_turn(&place).await {
+            Ok(lock) => lock,
+            Err(stored) => return Ok((stored, Source::Shared)),
+        };
+        let new = make.await.map_err(Arc::new)?;
+        Ok((self.keep(place, new, lock), Source::Made))
+    }
+
+    /// Waits while another service makes the same. Then the document is to be made here, with a lock if
+    /// Redis gave one; or else it is what the other one made.
+    async fn await_turn(&self, place: &Place) -> Result<Option<Ticket>, Arc<Stored>> {
+        let Some(remote) = &self.remote else { return Ok(None) };
+        let end = Instant::now() + self.lock;
+        let mut pause = Duration::from_millis(4);
+        loop {
+            match remote.turn(place).await {
+                Turn::Ours(ticket) => return Ok(Some(ticket)),
+                Turn::Made(sealed) => {
+                    if let Some(stored) = self.unseal(place, sealed) {
+                        return Err(stored);
+                    }
+                    return Ok(None);
+                }
+                Turn::Theirs if Instant::now() < end => {}
+                Turn::Theirs | Turn::Unknown => return Ok(None),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(32));
+        }
+    }
+
+    fn keep(&self, place: Place, new: New, lock: Option<Ticket>) -> Arc<Stored> {
+        let until = now().saturating_add(self.life.as_secs());
+        let stored = Arc::new(Stored { label: new.label, body: new.body, until, tenant: place.tenant });
+        if !self.takes(stored.body.len()) {
+            return stored;
+        }
+        if let Some(memory) = &self.memory {
+            memory.insert(place.name, Arc::clone(&stored));
+        }
+        if let Some(remote) = &self.remote {
+            let (keys, value) = (self.keys.clone(), Arc::clone(&stored));
+            let value = move || seal::seal(&keys, &place, &value.encode(new.is_text));
+            remote.put(place, self.life, value, lock);
+        }
+        stored
+    }
+}
+
+type Memory = moka::sync::Cache<[u8; 32], Arc<Stored>>;
+
+/// Forgets what other services have removed.
+async fn follow(memory: Option<Memory>, mut told: mpsc::Receiver<Removed>) {
+    while let Some(removed) = told.recv().await {
+        if let Some(memory) = &memory {
+            forget(memory, removed);
+        }
+    }
+}
+
+fn forget(memory: &Memory, removed: Removed) {
+    match removed {
+        Removed::One(name) => memory.invalidate(&name),
+        Removed::Tenant(tenant) => {
+            let of_tenant: Vec<_> =
+                memory.iter().filter(|(_, stored)| stored.tenant == tenant).map(|(name, _)| name).collect();
+            for name in of_tenant {
+                memory.invalidate(&*name);
+            }
+        }
+        Removed::Anything => memory.invalidate_all(),
+    }
+}
+
+impl Stored {
+    /// Seconds for which it is still kept.
+    #[must_use]
+    pub fn life(&self) -> u64 {
+        self.until.saturating_sub(now())
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

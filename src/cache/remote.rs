@@ -1,0 +1,445 @@
+//! Redis behind the memory: shared by the services of one installation, and never to be relied on.
+//!
+//! A keeper holds the connection. When a command fails or three in a row are late, the connection is
+//! dropped, one warning is logged, and from then on Redis costs nothing, until the keeper, trying on in
+//! the background, gets an answer in time again.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::StreamExt;
+use redis::{Cmd, ErrorKind, RedisError, Value};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
+
+use super::key::Place;
+use super::target::{Connection, Target};
+use crate::document::hex;
+
+/// Late answers in a row after which Redis is left alone.
+const LATE: u32 = 3;
+/// Longest that connecting may take; nobody waits for it.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Pause after a failed attempt to connect: the first, and the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How often a silent connection is asked whether it lives.
+const PULSE: Duration = Duration::from_secs(1);
+/// Longest that purging a tenant may take.
+const PURGE: Duration = Duration::from_secs(30);
+/// Writes under way; beyond them a document is not written.
+const WRITES: usize = 64;
+/// Channel on which services tell each other what they have removed.
+const CHANNEL: &str = "skoledok:1:removed";
+
+/// How Redis is used.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// Longest that a command may take that a caller waits for.
+    pub(super) patience: Duration,
+    /// Life of the lock that a service holds while it makes a document.
+    pub(super) lock: Duration,
+}
+
+/// Why there is nothing from Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Away;
+
+/// What came of asking to be the one that makes a document.
+pub(super) enum Turn {
+    /// This service makes it.
+    Ours(Ticket),
+    /// Another one does.
+    Theirs,
+    /// Another one has just made it.
+    Made(Vec<u8>),
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// What another service has removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// A document, by the name of its place.
+    One([u8; 32]),
+    /// All documents of a tenant.
+    Tenant([u8; 8]),
+    /// Nobody knows: messages may have been lost.
+    Anything,
+}
+
+/// Redis.
+pub(super) struct Remote {
+    link: Arc<Link>,
+    settings: Settings,
+    writes: Arc<Semaphore>,
+}
+
+struct Link {
+    target: Target,
+    patience: Duration,
+    connection: RwLock<Option<Connection>>,
+    lost: Notify,
+    late: AtomicU32,
+    /// Whether the warning has been given that Redis is away.
+    told: AtomicBool,
+    /// Whether Redis answers, but refuses to be written to.
+    refuses: AtomicBool,
+}
+
+impl Remote {
+    /// Begins to connect, and to listen to what other services remove.
+    pub(super) fn start(target: Target, settings: Settings, removed: mpsc::Sender<Removed>) -> Self {
+        let link = Arc::new(Link {
+            target,
+            patience: settings.patience,
+            connection: RwLock::new(None),
+            lost: Notify::new(),
+            late: AtomicU32::new(0),
+            told: AtomicBool::new(false),
+            refuses: AtomicBool::new(false),
+        });
+        tokio::spawn(Arc::clone(&link).keep());
+        tokio::spawn(Arc::clone(&link).listen(removed));
+        Self { link, settings, writes: Arc::new(Semaphore::new(WRITES)) }
+    }
+
+    /// Whether Redis answers and takes what it is given.
+    pub(super) fn is_well(&self) -> bool {
+        self.link.connection().is_some() && !self.link.refuses.load(Ordering::Relaxed)
+    }
+
+    /// What lies at a place.
+    pub(super) async fn get(&self, place: &Place) -> Result<Option<Vec<u8>>, Away> {
+        match self.link.call(redis::cmd("GET").arg(key(place))).await? {
+            Value::BulkString(value) => Ok(Some(value)),
+            Value::Nil => Ok(None),
+            _ => {
+                self.link.lose("it answers with rubbish");
+                Err(Away)
+            }
+        }
+    }
+
+    /// Puts a value at a place for some milliseconds, in the background, and gives a lock back after it.
+    pub(super) fn put(
+        &self,
+        place: Place,
+        life: Duration,
+        value: impl FnOnce() -> Option<Vec<u8>> + Send + 'static,
+        lock: Option<Ticket>,
+    ) {
+        let Ok(permit) = Arc::clone(&self.writes).try_acquire_owned() else { return };
+        let link = Arc::clone(&self.link);
+        tokio::spawn(async move {
+            let _permit = permit;
+            if let Some(value) = value() {
+                let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1);
+                // A document that is not written is made again; the link tells why.
+                let _away = link.write(redis::cmd("SET").arg(key(&place)).arg(value).arg("PX").arg(life)).await;
+            }
+            drop(lock);
+        });
+    }
+
+    /// Tries to become the one service that makes a document.
+    pub(super) async fn turn(&self, place: &Place) -> Turn {
+        let mut token = [0; 16];
+        if getrandom::fill(&mut token).is_err() {
+            return Turn::Unknown;
+        }
+        let ticket = Ticket { link: Arc::clone(&self.link), place: *place, token: hex(&token) };
+        let life = u64::try_from(self.settings.lock.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut command = redis::cmd("EVAL");
+        command.arg(TURN).arg(2).arg(key(place)).arg(lock_key(place)).arg(&ticket.token).arg(life);
+        let turn = match self.link.write(&command).await {
+            Ok(Value::Int(1)) => return Turn::Ours(ticket),
+            Ok(Value::Int(_)) => Turn::Theirs,
+            Ok(Value::BulkString(value)) => Turn::Made(value),
+            // Should the command have come through late, the lock ends by itself.
+            Ok(_) | Err(Away) => Turn::Unknown,
+        };
+        ticket.forget();
+        turn
+    }
+
+    /// Removes what lies at a place; whether there was something.
+    pub(super) async fn remove(&self, place: &Place) -> Result<bool, Away> {
+        let removed = self.link.call(redis::cmd("UNLINK").arg(key(place))).await?;
+        self.announce(format!("one {}", hex(&place.name))).await?;
+        Ok(removed == Value::Int(1))
+    }
+
+    /// Removes everything of a tenant.
+    pub(super) async fn purge(&self, tenant: [u8; 8]) -> Result<(), Away> {
+        let mut connection = self.link.connection().ok_or(Away)?;
+        match timeout(PURGE, connection.remove_all(&format!("{}*", prefix(tenant)))).await {
+            Ok(Ok(())) => self.announce(format!("tenant {}", hex(&tenant))).await,
+            Ok(Err(error)) => {
+                self.link.lose(reason(&error));
+                Err(Away)
+            }
+            Err(_) => Err(Away),
+        }
+    }
+
+    async fn announce(&self, message: String) -> Result<(), Away> {
+        self.link.call(redis::cmd("PUBLISH").arg(CHANNEL).arg(message)).await.map(drop)
+    }
+}
+
+/// A held lock. Dropping it gives it back.
+pub(super) struct Ticket {
+    link: Arc<Link>,
+    place: Place,
+    token: String,
+}
+
+impl Ticket {
+    /// There is nothing to give back.
+    fn forget(mut self) {
+        self.token.clear();
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket")
+    }
+}
+
+/// The document, or 1 and the lock, or 0. One step, since a service that puts a document and gives the lock
+/// back between the two would have it made twice.
+const TURN: &str = "local made = redis.call('GET', KEYS[1]) if made then return made end \
+    if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end return 0";
+
+/// Removes the lock if it is still ours: another service may have taken it after it had run out.
+const UNLOCK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.token.is_empty() {
+            return;
+        }
+        let (link, key, token) = (Arc::clone(&self.link), lock_key(&self.place), std::mem::take(&mut self.token));
+        // Without a runtime the service is stopping, and the lock ends by itself.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _away = link.call(redis::cmd("EVAL").arg(UNLOCK).arg(1).arg(key).arg(token)).await;
+            });
+        }
+    }
+}
+
+impl Link {
+    fn connection(&self) -> Option<Connection> {
+        self.connection.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, connection: Option<Connection>) {
+        *self.connection.write().unwrap_or_else(PoisonError::into_inner) = connection;
+    }
+
+    /// Sends a command that may change something; notes when Redis refuses that.
+    async fn write(&self, command: &Cmd) -> Result<Value, Away> {
+        let answer = self.call(command).await;
+        if answer.is_ok() && self.refuses.swap(false, Ordering::Relaxed) {
+            tracing::info!("Redis takes documents again");
+        }
+        answer
+    }
+
+    /// Sends a command and waits as long as patience goes.
+    async fn call(&self, command: &Cmd) -> Result<Value, Away> {
+        let mut connection = self.connection().ok_or(Away)?;
+        match timeout(self.patience, connection.send(command)).await {
+            Ok(Ok(value)) => {
+                self.late.store(0, Ordering::Relaxed);
+                Ok(value)
+            }
+            Ok(Err(error)) if refuses(&error) => {
+                if !self.refuses.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(reason = reason(&error), "Redis refuses documents; the cache works from memory");
+                }
+                Err(Away)
+            }
+            Ok(Err(error)) => {
+                self.lose(reason(&error));
+                Err(Away)
+            }
+            Err(_) => {
+                if self.late.fetch_add(1, Ordering::Relaxed) + 1 >= LATE {
+                    self.lose("it answers too late");
+                }
+                Err(Away)
+            }
+        }
+    }
+
+    /// Drops the connection; the keeper goes for a new one.
+    fn lose(&self, reason: &str) {
+        self.set(None);
+        self.tell(reason);
+        self.lost.notify_one();
+    }
+
+    fn tell(&self, reason: &str) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(reason, "Redis is away; the cache works from memory");
+        }
+    }
+
+    /// Connects, looks after the connection, and connects again, for as long as the service lives.
+    async fn keep(self: Arc<Self>) {
+        let mut pause = PAUSE.0;
+        loop {
+            match self.connect().await {
+                Ok(connection) => {
+                    self.late.store(0, Ordering::Relaxed);
+                    self.set(Some(connection));
+                    if self.told.swap(false, Ordering::Relaxed) {
+                        tracing::info!("Redis answers again");
+                    }
+                    pause = PAUSE.0;
+                    self.watch().await;
+                }
+                Err(why) => {
+                    self.tell(&why);
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE.1);
+                }
+            }
+        }
+    }
+
+    /// A connection that has answered in time.
+    async fn connect(&self) -> Result<Connection, String> {
+        let late = || "it answers too late".to_owned();
+        let mut connection = timeout(CONNECT, self.target.connect(CONNECT))
+            .await
+            .map_err(|_| late())?
+            .map_err(|error| reason(&error).to_owned())?;
+        let pong = timeout(self.patience, connection.send(&redis::cmd("PING"))).await.map_err(|_| late())?;
+        pong.map(|_| connection).map_err(|error| reason(&error).to_owned())
+    }
+
+    /// Returns when the connection is lost.
+    async fn watch(&self) {
+        loop {
+            tokio::select! {
+                () = self.lost.notified() => {}
+                () = sleep(PULSE) => {
+                    // What it answers does not matter; `call` draws the conclusions.
+                    let _away = self.call(&redis::cmd("PING")).await;
+                }
+            }
+            if self.connection().is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Listens to what other services remove. After a gap nobody knows what was missed.
+    async fn listen(self: Arc<Self>, removed: mpsc::Sender<Removed>) {
+        let mut pause = PAUSE.0;
+        let mut first = true;
+        while !removed.is_closed() {
+            if let Ok(Ok(mut listener)) = timeout(CONNECT, self.target.listen()).await
+                && let Ok(Ok(())) = timeout(CONNECT, listener.subscribe(CHANNEL)).await
+            {
+                pause = PAUSE.0;
+                if !std::mem::take(&mut first) && removed.send(Removed::Anything).await.is_err() {
+                    return;
+                }
+                let mut messages = listener.on_message();
+                while let Some(message) = messages.next().await {
+                    let Some(what) = message.get_payload::<String>().ok().and_then(|text| Removed::parse(&text)) else {
+                        continue;
+                    };
+                    if removed.send(what).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+}
+
+impl Removed {
+    fn parse(message: &str) -> Option<Self> {
+        match message.split_once(' ')? {
+            ("one", name) => unhex(name).map(Self::One),
+            ("tenant", tenant) => unhex(tenant).map(Self::Tenant),
+            _ => None,
+        }
+    }
+}
+
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if text.len() != 2 * N || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// What all keys of a tenant begin with.
+fn prefix(tenant: [u8; 8]) -> String {
+    format!("skoledok:1:{}:", hex(&tenant))
+}
+
+/// The braces keep a document and its lock on one node of a cluster.
+fn key(place: &Place) -> String {
+    format!("{}{{{}}}", prefix(place.tenant), URL_SAFE_NO_PAD.encode(place.name))
+}
+
+fn lock_key(place: &Place) -> String {
+    format!("skoledok:1:lock:{{{}}}", URL_SAFE_NO_PAD.encode(place.name))
+}
+
+/// Whether Redis lives, but does not do what it was asked: it is full, or the user may not.
+fn refuses(error: &RedisError) -> bool {
+    matches!(error.code(), Some("OOM" | "NOPERM" | "MISCONF" | "NOREPLICAS"))
+}
+
+/// Why, without anything that a server can put in.
+fn reason(error: &RedisError) -> &'static str {
+    match error.kind() {
+        _ if error.is_timeout() => "it answers too late",
+        _ if refuses(error) => "it is full, or the user may not write",
+        ErrorKind::AuthenticationFailed => "it refuses the password",
+        ErrorKind::Io => "the connection failed",
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => "it answers with rubbish",
+        ErrorKind::MasterNameNotFoundBySentinel => "the Sentinel does not know the service",
+        ErrorKind::Server(_) => match error.code() {
+            Some("WRONGPASS" | "NOAUTH") => "it refuses the password",
+            Some("LOADING") => "it is loading",
+            Some("READONLY") => "it is a replica now",
+            _ => "it answers with an error",
+        },
+        _ => "the client can not use it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announcements_are_read_as_they_are_written() {
+        let name = [0xa5; 32];
+        assert_eq!(Removed::parse(&format!("one {}", hex(&name))), Some(Removed::One(name)));
+        assert_eq!(Removed::parse(&format!("tenant {}", hex(&[1; 8]))), Some(Removed::Tenant([1; 8])));
+        for wrong in ["", "one", "one ", "tenant ååååååååå", "all", "one zz"] {
+            assert_eq!(Removed::parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Every setting with its default (`default.toml`), from a file, the environment and flags. All
+//! problems are told together.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+use zeroize::Zeroizing;
+
+use crate::{cache, worker};
+
+/// The defaults, with a comment on each.
+pub const DEFAULTS: &str = include_str!("default.toml");
+/// What the names of variables begin with.
+const PREFIX: &str = "SKOLEDOK__";
+
+/// All settings.
+#[derive(Clone)]
+pub struct Config {
+    /// Address to serve on.
+    pub bind: SocketAddr,
+    /// The pool of render workers.
+    pub render: worker::Settings,
+    /// Most bytes of memory of a render worker.
+    pub render_memory: u64,
+    /// The cache.
+    pub cache: cache::Settings,
+}
+
+/// What is wrong with the settings, each with its remedy.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is wrong:\n  {}", .0.join("\n  "))]
+pub struct Problems(pub Vec<String>);
+
+#[derive(Deserialize)]
+struct Tree {
+    server: Server,
+    render: Render,
+    cache: CacheTable,
+}
+
+#[derive(Deserialize)]
+struct Server {
+    bind: String,
+}
+
+#[derive(Deserialize)]
+struct Render {
+    workers: usize,
+    queue: usize,
+    deadline_ms: u64,
+    memory_mib: u64,
+    recycle_documents: u64,
+    recycle_growth_mib: u64,
+}
+
+#[derive(Deserialize)]
+struct CacheTable {
+    memory_mib: u64,
+    life_seconds: u64,
+    largest_mib: usize,
+    key: Zeroizing<String>,
+    key_file: String,
+    redis_url: Zeroizing<String>,
+    redis_url_file: String,
+    redis_ca_file: String,
+    redis_patience_ms: u64,
+    redis_lock_ms: u64,
+}
+
+/// Settings that are given on the command line.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// Instead of `server.bind`.
+    pub bind: Option<SocketAddr>,
+}
+
+impl Config {
+    /// Reads the defaults, then a file, then variables, then flags: each goes before the last.
+    ///
+    /// # Errors
+    /// All problems together.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &Flags,
+    ) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let mut table = defaults();
+        if let Some(path) = file {
+            overlay_file(&mut table, path, &mut problems);
+        }
+        overlay_environment(&mut table, environment, &mut problems);
+        if let Some(bind) = flags.bind {
+            set(&mut table, "server", "bind", Value::String(bind.to_string()));
+        }
+        let config = match Value::Table(table).try_into::<Tree>() {
+            Ok(tree) => Self::of(&tree, &mut problems),
+            Err(error) => {
+                problems.push(error.message().to_owned());
+                None
+            }
+        };
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(Problems(problems)),
+        }
+    }
+
+    fn of(tree: &Tree, problems: &mut Vec<String>) -> Option<Self> {
+        let before = problems.len();
+        let Render { workers, queue, deadline_ms, memory_mib, recycle_documents, recycle_growth_mib } = tree.render;
+        let bind = tree.server.bind.parse();
+        if bind.is_err() {
+            problems.push("`server.bind` is an address and a port, like `127.0.0.1:8080`".to_owned());
+        }
+        let mut within = |name: &str, value: u64, low: u64, high: u64| {
+            if !(low..=high).contains(&value) {
+                problems.push(format!("`{name}` is {value}; it is at least {low} and at most {high}"));
+            }
+        };
+        within("render.workers", workers as u64, 0, 256);
+        within("render.queue", queue as u64, 1, 100_000);
+        within("render.deadline_ms", deadline_ms, 100, 600_000);
+        within("render.memory_mib", memory_mib, 128, 65_536);
+        within("render.recycle_documents", recycle_documents, 1, u64::MAX);
+        within("render.recycle_growth_mib", recycle_growth_mib, 16, 65_536);
+        within("cache.memory_mib", tree.cache.memory_mib, 0, 1_048_576);
+        within("cache.life_seconds", tree.cache.life_seconds, 1, 30 * 24 * 3600);
+        within("cache.largest_mib", tree.cache.largest_mib as u64, 1, 512);
+        within("cache.redis_patience_ms", tree.cache.redis_patience_ms, 1, 1000);
+        within("cache.redis_lock_ms", tree.cache.redis_lock_ms, 10, 600_000);
+        let cache = tree.cache.settings(problems);
+        if problems.len() > before {
+            return None;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Some(Self {
+            bind: bind.ok()?,
+            render: worker::Settings {
+                workers: if workers == 0 { cores } else { workers },
+                queue,
+                deadline: Duration::from_millis(deadline_ms),
+                recycle_after: recycle_documents,
+                recycle_growth: recycle_growth_mib << 20,
+            },
+            render_memory: memory_mib << 20,
+            cache: cache?,
+        })
+    }
+}
+
+impl CacheTable {
+    fn settings(&self, problems: &mut Vec<String>) -> Option<cache::Settings> {
+        let url = secret("cache.redis_url", &self.redis_url, &self.redis_url_file, problems)?;
+        let key = secret("cache.key", &self.key, &self.key_file, problems)?;
+        let key = if key.is_empty() {
+            if !url.is_empty() {
+                problems.push(
+                    "`cache.redis_url` needs `cache.key` (or `cache.key_file`), the same for all services on that Redis; `openssl rand -hex 32` makes one"
+                        .to_owned(),
+                );
+            }
+            let mut key = Zeroizing::new([0; 32]);
+            if getrandom::fill(&mut key[..]).is_err() {
+                problems.push("the system gives no random numbers; set `cache.key`".to_owned());
+            }
+            key
+        } else {
+            let Some(key) = read_key(&key) else {
+                problems.push("`cache.key` is 64 hexadecimal digits; `openssl rand -hex 32` makes them".to_owned());
+                return None;
+            };
+            key
+        };
+        let authority = match self.redis_ca_file.as_str() {
+            "" => None,
+            path => match std::fs::read(path) {
+                Ok(pem) => Some(pem),
+                Err(error) => {
+                    problems.push(format!("`cache.redis_ca_file`: can not read `{path}`: {error}"));
+                    return None;
+                }
+            },
+        };
+        Some(cache::Settings {
+            key,
+            memory: self.memory_mib << 20,
+            life: Duration::from_secs(self.life_seconds),
+            largest: self.largest_mib << 20,
+            redis: (!url.is_empty()).then(|| cache::RedisSettings {
+                url,
+                authority,
+                patience: Duration::from_millis(self.redis_patience_ms),
+                lock: Duration::from_millis(self.redis_lock_ms),
+            }),
+        })
+    }
+}
+
+/// A secret that stands in the setting itself or in a file; empty when in neither.
+fn secret(name: &str, value: &Zeroizing<String>, file: &str, problems: &mut Vec<String>) -> Option<Zeroizing<String>> {
+    match (value.is_empty(), file) {
+        (_, "") => Some(value.clone()),
+        (false, _) => {
+            problems.push(format!("`{name}` and `{name}_file` are both set; one of them is enough"));
+            None
+        }
+        (true, path) => match std::fs::read_to_string(path) {
+            Ok(text) => Some(Zeroizing::new(Zeroizing::new(text).trim().to_owned())),
+            Err(error) => {
+                problems.push(format!("`{name}_file`: can not read `{path}`: {error}"));
+                None
+            }
+        },
+    }
+}
+
+fn read_key(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (index, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(key)
+}
+
+#[expect(clippy::expect_used, reason = "the file is part of the program and a test reads it")]
+fn defaults() -> Table {
+    DEFAULTS.parse().expect("default.toml is TOML")
+}
+
+fn overlay_file(table: &mut Table, path: &Path, problems: &mut Vec<String>) {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) => return problems.push(format!("can not read `{}`: {error}", path.display())),
+    };
+    let given: Table = match text.parse() {
+        Ok(given) => given,
+        // The library's own words would quote the line, which can hold a secret.
+        Err(error) => {
+            let error: toml::de::Error = error;
+            let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            return problems.push(format!("`{}` is not TOML at line {line}: {}", path.display(), error.message()));
+        }
+    };
+    for (section, members) in given {
+        let Value::Table(members) = members else {
+            problems.push(format!("`{section}` stands outside a section like `[render]`"));
+            continue;
+        };
+        for (name, value) in members {
+            match default_of(table, &section, &name) {
+                Some(default) if default.same_type(&value) => set(table, &section, &name, value),
+                Some(default) => problems.push(format!("`{section}.{name}` is {}", type_of(default))),
+                None => problems.push(unknown(table, &format!("`{section}.{name}`"), &name)),
+            }
+        }
+    }
+}
+
+fn overlay_environment(
+    table: &mut Table,
+    environment: impl IntoIterator<Item = (String, String)>,
+    problems: &mut Vec<String>,
+) {
+    for (variable, text) in environment {
+        let Some(path) = variable.strip_prefix(PREFIX) else { continue };
+        let path = path.to_ascii_lowercase();
+        let (section, name) = path.split_once("__").unwrap_or((path.as_str(), ""));
+        let Some(default) = default_of(table, section, name) else {
+            problems.push(unknown(table, &format!("the variable `{variable}`"), name));
+            continue;
+        };
+        let value = match default {
+            Value::Integer(_) => text.parse().ok().map(Value::Integer),
+            Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
+            _ => Some(Value::String(text)),
+        };
+        match value {
+            Some(value) => set(table, section, name, value),
+            None => problems.push(format!("the variable `{variable}` is {}", type_of(default))),
+        }
+    }
+}
+
+fn default_of<'a>(table: &'a Table, section: &str, name: &str) -> Option<&'a Value> {
+    table.get(section)?.as_table()?.get(name)
+}
+
+fn set(table: &mut Table, section: &str, name: &str, value: Value) {
+    if let Some(members) = table.get_mut(section).and_then(Value::as_table_mut) {
+        members.insert(name.to_owned(), value);
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Integer(_) => "a whole number",
+        Value::Boolean(_) => "`true` or `false`",
+        _ => "a text",
+    }
+}
+
+/// With the settings of that name in other sections, which is what was meant more often than not.
+fn unknown(table: &Table, what: &str, name: &str) -> String {
+    let elsewhere: Vec<_> = table
+        .iter()
+        .filter(|(_, members)| members.get(name).is_some())
+        .map(|(section, _)| format!("`{section}.{name}`"))
+        .collect();
+    if elsewhere.is_empty() {
+        format!("{what} is no setting; see `skoledok config --defaults` for all there are")
+    } else {
+        format!("{what} is no setting; perhaps {} is meant", elsewhere.join(" or "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let folder = std::env::temp_dir().join(format!(
+            "skoledok-config-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        std::fs::write(&folder, file).expect("a file can be written");
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::load(Some(&folder), variables, &Flags::default()).map_err(|problems| problems.0);
+        std::fs::remove_file(folder).expect("the file can be removed");
+        config
+    }
+
+    #[test]
+    fn the_defaults_are_whole() {
+        let config = Config::load(None, [], &Flags::default()).expect("the defaults are right");
+        assert_eq!(config.bind.to_string(), "127.0.0.1:8080");
+        assert!(config.render.workers > 0);
+        assert!(config.cache.redis.is_none());
+    }
+
+    #[test]
+    fn a_variable_goes_before_the_file_and_a_flag_before_both() {
+        let file = "[render]\nqueue = 5\ndeadline_ms = 700\n[server]\nbind = \"127.0.0.1:1\"";
+        let config = load(file, &[("SKOLEDOK__RENDER__QUEUE", "7"), ("HOME", "/")]).expect("all is right");
+        assert_eq!((config.render.queue, config.render.deadline), (7, Duration::from_millis(700)));
+        let flags = Flags { bind: Some(([127, 0, 0, 1], 2).into()) };
+        let config = Config::load(None, [("SKOLEDOK__SERVER__BIND".to_owned(), "[::1]:3".to_owned())], &flags);
+        assert_eq!(config.expect("all is right").bind.port(), 2);
+    }
+
+    #[test]
+    fn all_problems_are_told_together_and_no_secret_with_them() {
+        let file = "[render]\nque = 5\nmemory_mib = \"much\"\n[cache]\nqueue = 1\nkey = \"hemmelig\"\nredis_url = \"redis://:hemmelig@a\"\nlife_seconds = 0";
+        let problems =
+            load(file, &[("SKOLEDOK__RENDER__QUEUE", "many"), ("SKOLEDOK__OTHER", "1")]).err().unwrap_or_default();
+        let told = problems.join("\n");
+        for part in [
+            "render.que`",
+            "render.memory_mib",
+            "perhaps `render.queue`",
+            "SKOLEDOK__RENDER__QUEUE",
+            "SKOLEDOK__OTHER",
+            "cache.life_seconds",
+            "cache.key",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert!(!told.contains("hemmelig"), "{told}");
+    }
+
+    #[test]
+    fn a_redis_without_a_key_is_refused() {
+        let problems = load("[cache]\nredis_url = \"redis://localhost\"", &[]).err().unwrap_or_default();
+        assert!(problems.len() == 1 && problems[0].contains("openssl rand -hex 32"), "{problems:?}");
+    }
+}

@@ -1,0 +1,319 @@
+//! The one use case: a body becomes a document. HTTP and the command line both go through here.
+
+#[cfg(debug_assertions)]
+pub(crate) mod fault;
+mod task;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::cache::{Cache, Id, New, Source, Stored};
+use crate::document::{Kind, Language, Locale};
+use crate::render::{self, Engine, Options, RenderError, Rendered};
+use crate::template::{self, Format};
+use crate::tenant::Tenant;
+use crate::validate::{self, Checked, Finding, Unreadable};
+use crate::worker::{Pool, Priority, WorkError};
+pub use task::run_worker;
+use task::{Answer, Task};
+
+/// What is to be made.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Kind.
+    pub kind: Kind,
+    /// The caller's body.
+    pub body: Value,
+    /// Format, standard, page.
+    pub options: Options,
+}
+
+/// A document with its warnings and digest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Produced {
+    /// The document.
+    pub rendered: Rendered,
+    /// Warnings of validation and of rendering.
+    pub warnings: Vec<Finding>,
+    /// SHA-256 of the bytes.
+    pub digest: [u8; 32],
+    /// Language for messages.
+    pub locale: Locale,
+}
+
+/// What validation says, with what only layout can tell.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// All faults; none means valid.
+    pub violations: Vec<Finding>,
+    /// All warnings.
+    pub warnings: Vec<Finding>,
+    /// Language for messages.
+    pub locale: Locale,
+}
+
+/// Why nothing was made.
+#[derive(Debug, Serialize, Deserialize, thiserror::Error)]
+pub enum ProduceError {
+    /// The body is not JSON.
+    #[error("the body is not JSON: {0}")]
+    Unreadable(#[from] Unreadable),
+    /// The body has faults.
+    #[error("the document has {} faults", .violations.len())]
+    Invalid {
+        /// All of them.
+        violations: Vec<Finding>,
+        /// Language for messages.
+        locale: Locale,
+    },
+    /// Rendering failed.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// No worker did it.
+    #[error(transparent)]
+    #[serde(skip)]
+    Work(#[from] WorkError),
+}
+
+/// Makes a document here and now.
+///
+/// # Errors
+/// See [`ProduceError`].
+pub fn produce(engine: &Engine, order: Order) -> Result<Produced, ProduceError> {
+    let Checked { locale, outcome, mut warnings } = validate::check(order.kind, order.body, engine.coverage());
+    let document = outcome.map_err(|violations| ProduceError::Invalid { violations, locale })?;
+    let rendered = engine.render(&document, &order.options)?;
+    warnings.extend(rendered.warnings.iter().cloned());
+    let digest = Sha256::digest(&rendered.bytes).into();
+    Ok(Produced { rendered, warnings, digest, locale })
+}
+
+/// Validates a body, and lays it out to count its pages.
+///
+/// # Errors
+/// Only when a shipped template fails.
+pub fn report(engine: &Engine, kind: Kind, body: Value) -> Result<Report, ProduceError> {
+    let Checked { locale, outcome, mut warnings } = validate::check(kind, body, engine.coverage());
+    let violations = match outcome {
+        Ok(document) => {
+            warnings.extend(engine.preview(&document)?);
+            Vec::new()
+        }
+        Err(violations) => violations,
+    };
+    Ok(Report { violations, warnings, locale })
+}
+
+/// A request for a document, as a caller makes it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Kind.
+    pub kind: Kind,
+    /// The caller's body, as it came.
+    pub body: Bytes,
+    /// Format, standard, page.
+    pub options: Options,
+    /// What the caller says of the cache.
+    pub freshness: Freshness,
+    /// Who goes first.
+    pub priority: Priority,
+}
+
+/// What a caller says of the cache.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// A document that was made before will do.
+    #[default]
+    Any,
+    /// Make it anew, and keep it (`Cache-Control: no-cache`).
+    Anew,
+    /// Make it anew, and do not keep it (`Cache-Control: no-store`).
+    Unkept,
+}
+
+/// What is known of a document without opening it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// Format.
+    pub format: Format,
+    /// Number of pages, of formats that have pages.
+    pub pages: Option<usize>,
+    /// Language it is written in.
+    pub language: Language,
+    /// File name without extension, see [`Cover::file_stem`](crate::document::Cover::file_stem).
+    pub file_stem: String,
+    /// SHA-256 of the bytes.
+    pub digest: [u8; 32],
+    /// Number of warnings.
+    pub warnings: usize,
+    /// Whether it may hold personal data.
+    pub personal: bool,
+}
+
+impl Label {
+    fn of(produced: &Produced) -> Self {
+        let cover = &produced.rendered.cover;
+        Self {
+            format: produced.rendered.format,
+            pages: produced.rendered.pages,
+            language: cover.language,
+            file_stem: cover.file_stem(),
+            digest: produced.digest,
+            warnings: produced.warnings.len(),
+            personal: cover.personal,
+        }
+    }
+}
+
+/// A document on its way to the caller.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    /// What is known of it.
+    pub label: Label,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Where it can be fetched again, if it is kept.
+    pub id: Option<Id>,
+    /// Where it came from.
+    pub source: Source,
+    /// Seconds that it is kept from now on.
+    pub life: u64,
+}
+
+/// The use case behind a cache and a pool of render workers.
+#[derive(Clone)]
+pub struct Pipeline {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    pool: Pool,
+    cache: Cache<ProduceError>,
+}
+
+impl Pipeline {
+    /// A pipeline over a pool and a cache.
+    #[must_use]
+    pub fn new(pool: Pool, cache: Cache<ProduceError>) -> Self {
+        Self { parts: Arc::new(Parts { pool, cache }) }
+    }
+
+    /// The pool, to ask how it is doing.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.parts.pool
+    }
+
+    /// The cache, to ask how it is doing.
+    #[must_use]
+    pub fn cache(&self) -> &Cache<ProduceError> {
+        &self.parts.cache
+    }
+
+    /// Makes a document, or finds one that was made of the same before.
+    ///
+    /// # Errors
+    /// See [`ProduceError`]. Requests that wait for the same document share its error.
+    pub async fn produce(&self, request: Request) -> Result<Delivered, Arc<ProduceError>> {
+        let Parts { pool, cache } = &*self.parts;
+        if request.freshness == Freshness::Unkept || !cache.keeps() {
+            let new = make(pool, &request).await?;
+            let label = read_label(&new.label)?;
+            return Ok(Delivered { label, bytes: new.body, id: None, source: Source::Made, life: 0 });
+        }
+        let id = identify(cache, &request)?;
+        let (stored, source) = match request.freshness {
+            Freshness::Any => cache.get_or_make(&request.tenant, &id, make(pool, &request)).await?,
+            Freshness::Anew | Freshness::Unkept => {
+                (cache.put(&request.tenant, &id, make(pool, &request).await?), Source::Made)
+            }
+        };
+        deliver(cache, id, &stored, source)
+    }
+
+    /// A document that was made before, for its tenant.
+    pub async fn find(&self, tenant: &Tenant, id: &Id) -> Option<Delivered> {
+        let cache = &self.parts.cache;
+        let (stored, source) = cache.get(tenant, id).await?;
+        deliver(cache, *id, &stored, source).ok()
+    }
+
+    /// Validates a body in one of the workers.
+    ///
+    /// # Errors
+    /// See [`ProduceError`].
+    pub async fn report(&self, kind: Kind, body: &[u8]) -> Result<Report, ProduceError> {
+        match ask(&self.parts.pool, Task::Report(kind), body, Priority::Interactive).await? {
+            (Answer::Reported(report), _) => Ok(report),
+            _ => Err(WorkError::Crashed.into()),
+        }
+    }
+}
+
+/// The id of everything that the bytes depend on. The body counts in the canonical form of RFC 8785, so
+/// that neither white space nor the order of members matters.
+fn identify(cache: &Cache<ProduceError>, request: &Request) -> Result<Id, ProduceError> {
+    let body = validate::read_json(&request.body)?;
+    let canonical = serde_json_canonicalizer::to_vec(&body).map_err(|_| WorkError::Crashed)?;
+    let options = postcard::to_stdvec(&(request.kind, &request.options)).map_err(|_| WorkError::Crashed)?;
+    Ok(cache.id(&request.tenant, &[render::identity().as_bytes(), &options, &canonical]))
+}
+
+async fn make(pool: &Pool, request: &Request) -> Result<New, ProduceError> {
+    match ask(pool, Task::Produce(request.kind, request.options), &request.body, request.priority).await? {
+        (Answer::Produced(label), body) => Ok(New {
+            is_text: label.format.is_text(),
+            label: postcard::to_stdvec(&label).map_err(|_| WorkError::Crashed)?.into(),
+            body,
+        }),
+        _ => Err(WorkError::Crashed.into()),
+    }
+}
+
+async fn ask(pool: &Pool, task: Task, body: &[u8], priority: Priority) -> Result<(Answer, Bytes), ProduceError> {
+    let message = pool.run(task.with_body(body), priority).await?;
+    match Answer::read(&message) {
+        Some((Answer::Failed(error), _)) => Err(error),
+        Some(answer) => Ok(answer),
+        None => Err(WorkError::Crashed.into()),
+    }
+}
+
+fn deliver(
+    cache: &Cache<ProduceError>,
+    id: Id,
+    stored: &Stored,
+    source: Source,
+) -> Result<Delivered, Arc<ProduceError>> {
+    Ok(Delivered {
+        label: read_label(&stored.label)?,
+        bytes: stored.body.clone(),
+        id: cache.takes(stored.body.len()).then_some(id),
+        source,
+        life: stored.life(),
+    })
+}
+
+fn read_label(label: &[u8]) -> Result<Label, Arc<ProduceError>> {
+    postcard::from_bytes(label).map_err(|_| Arc::new(WorkError::Crashed.into()))
+}
+
+/// Renders a sample of every kind, so that templates, fonts and schemas are warm, and proves that the
+/// engine works.
+///
+/// # Errors
+/// The first document that fails.
+pub fn self_test(engine: &Engine) -> Result<(), ProduceError> {
+    validate::warm_up();
+    for kind in Kind::ALL {
+        let body = validate::read_json(template::sample(kind, Locale::Nb).as_bytes())?;
+        produce(engine, Order { kind, body, options: Options::default() })?;
+    }
+    Ok(())
+}

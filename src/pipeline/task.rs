@@ -1,0 +1,108 @@
+//! What goes to a render worker and comes back: a head in postcard, and the bytes of a document after it.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Label, Order, ProduceError, Report, produce, report, self_test};
+use crate::document::Kind;
+use crate::render::{Engine, Options, identity};
+use crate::template::Format;
+use crate::validate::{Unreadable, read_json};
+use crate::worker;
+
+/// A task. The caller's body follows it as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Make a document.
+    Produce(Kind, Options),
+    /// Check a document.
+    Report(Kind),
+}
+
+/// An answer. The document follows `Produced`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// The document was made.
+    Produced(Label),
+    /// The body was checked.
+    Reported(Report),
+    /// Neither.
+    Failed(ProduceError),
+}
+
+impl Task {
+    /// The task with its body, for the pipe.
+    pub(super) fn with_body(self, body: &[u8]) -> Bytes {
+        let mut message = Vec::with_capacity(body.len() + 64);
+        // A vector takes what it is given, and the types have a fixed form.
+        if let Ok(head) = postcard::to_extend(&self, Vec::new()) {
+            message = head;
+        }
+        message.extend_from_slice(body);
+        message.into()
+    }
+}
+
+impl Answer {
+    /// Reads an answer, with the document behind it; nothing when it is none.
+    pub(super) fn read(message: &Bytes) -> Option<(Self, Bytes)> {
+        let (answer, rest) = postcard::take_from_bytes::<Self>(message).ok()?;
+        Some((answer, message.slice_ref(rest)))
+    }
+
+    fn write(&self, document: &[u8]) -> Vec<u8> {
+        let mut message = postcard::to_stdvec(self).unwrap_or_default();
+        message.extend_from_slice(document);
+        message
+    }
+}
+
+/// Runs a render worker on standard input and output. `memory` is the most bytes that it may have.
+///
+/// # Errors
+/// When the pipe breaks or the system refuses what the worker needs.
+pub fn run_worker(memory: u64) -> std::io::Result<()> {
+    worker::run_child(identity(), memory, || {
+        let engine = Engine::load();
+        if let Err(error) = self_test(&engine) {
+            // The service tells these words when it can not start.
+            eprintln!("the self-test failed: {error}");
+            std::process::exit(1);
+        }
+        move |message: &[u8]| perform(&engine, message)
+    })
+}
+
+fn perform(engine: &Engine, message: &[u8]) -> Vec<u8> {
+    let Ok((task, body)) = postcard::take_from_bytes::<Task>(message) else {
+        return Answer::Failed(ProduceError::Unreadable(Unreadable {
+            line: 0,
+            column: 0,
+            reason: "not a task".into(),
+        }))
+        .write(&[]);
+    };
+    let body = match read_json(body) {
+        Ok(body) => body,
+        Err(error) => return Answer::Failed(ProduceError::Unreadable(error)).write(&[]),
+    };
+    #[cfg(debug_assertions)]
+    super::fault::strike(engine, &body);
+    match task {
+        Task::Produce(kind, options) => match produce(engine, Order { kind, body, options }) {
+            Ok(produced) => Answer::Produced(Label::of(&produced)).write(&produced.rendered.bytes),
+            Err(error) => Answer::Failed(error).write(&[]),
+        },
+        Task::Report(kind) => match report(engine, kind, body) {
+            Ok(report) => Answer::Reported(report).write(&[]),
+            Err(error) => Answer::Failed(error).write(&[]),
+        },
+    }
+}
+
+impl Format {
+    /// Whether compressing it makes it smaller.
+    pub(super) fn is_text(self) -> bool {
+        matches!(self, Self::Svg | Self::Html | Self::Ics)
+    }
+}

@@ -1,0 +1,59 @@
+//! The inside of a worker: one thread that reads a task, does it, and answers, until the pipe is closed.
+
+use std::io::{self, BufWriter};
+use std::panic;
+
+use super::STACK;
+use super::sandbox::{self, Landlock, Sandbox};
+use super::wire::{self, Hello};
+
+/// Runs a worker on standard input and output until the service closes the pipe. `prepare` makes what
+/// does the tasks, and warms it. `memory` is the most bytes of writable
+/// memory, `build` what both sides must have been built from.
+///
+/// A panic ends the process: what the failed task left behind in memoised results is nobody's to sort out.
+///
+/// # Errors
+/// When the pipe breaks or the system refuses what the worker needs.
+pub fn run<T>(build: &str, memory: u64, prepare: impl FnOnce() -> T + Send) -> io::Result<()>
+where
+    T: FnMut(&[u8]) -> Vec<u8>,
+{
+    quiet_panics();
+    // Before there is a second thread, since these hold for one thread and those that it starts.
+    let landlock = sandbox::fence()?;
+    // On a thread of its own for the stack; the first one only waits.
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new().name("render".to_owned()).stack_size(STACK);
+        let thread = worker.spawn_scoped(scope, move || serve(build, memory, landlock, prepare))?;
+        thread.join().unwrap_or_else(|_| std::process::exit(101))
+    })
+}
+
+fn serve<T>(build: &str, memory: u64, landlock: Landlock, prepare: impl FnOnce() -> T) -> io::Result<()>
+where
+    T: FnMut(&[u8]) -> Vec<u8>,
+{
+    // What Typst and its exporter do in parallel is done in this thread: there is a process for each core.
+    rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().map_err(io::Error::other)?;
+    let mut answer_to = prepare();
+    let (mut input, mut output) = (io::stdin().lock(), BufWriter::new(io::stdout().lock()));
+    sandbox::limit(memory.saturating_add(STACK as u64))?;
+    let sandbox = Sandbox { landlock, limits: true };
+    let hello = Hello { build: build.to_owned(), sandbox };
+    wire::write(&mut output, &postcard::to_stdvec(&hello).map_err(io::Error::other)?)?;
+    let mut task = Vec::new();
+    while wire::read(&mut input, &mut task)? {
+        wire::write(&mut output, &answer_to(&task))?;
+    }
+    Ok(())
+}
+
+/// The message of a panic can quote a document (a slice of a text names the text), so only the place
+/// is told.
+pub fn quiet_panics() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        eprintln!("panicked at {place}");
+    }));
+}

@@ -1,0 +1,92 @@
+//! Messages over pipes: four bytes of length, little-endian, then as many bytes.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::sandbox::Sandbox;
+
+/// Longest message. A worker that announces more has lost its way.
+const LONGEST: usize = 256 * 1024 * 1024;
+
+/// What a worker says first, once it is warm and has given up what it does not need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hello {
+    /// What the worker was built from; must be what the service was built from.
+    pub(super) build: String,
+    /// What it has given up.
+    pub(super) sandbox: Sandbox,
+}
+
+/// A message with its length before it, for one write.
+pub(super) fn framed(message: &[u8]) -> io::Result<Vec<u8>> {
+    let length = u32::try_from(message.len()).ok().filter(|length| *length as usize <= LONGEST);
+    let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the message is too long"))?;
+    let mut frame = Vec::with_capacity(message.len() + 4);
+    frame.extend_from_slice(&length.to_le_bytes());
+    frame.extend_from_slice(message);
+    Ok(frame)
+}
+
+fn length(header: [u8; 4]) -> io::Result<usize> {
+    let length = u32::from_le_bytes(header) as usize;
+    if length > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a message"));
+    }
+    Ok(length)
+}
+
+/// Reads a message; nothing when the other side has closed the pipe between two messages.
+pub(super) fn read(from: &mut impl Read, message: &mut Vec<u8>) -> io::Result<bool> {
+    let mut header = [0; 4];
+    match from.read_exact(&mut header) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    message.resize(length(header)?, 0);
+    from.read_exact(message).map(|()| true)
+}
+
+/// Writes a message and flushes.
+pub(super) fn write(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
+    to.write_all(&framed(message)?)?;
+    to.flush()
+}
+
+/// Reads a message without blocking a thread.
+pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut header = [0; 4];
+    from.read_exact(&mut header).await?;
+    let mut message = vec![0; length(header)?];
+    from.read_exact(&mut message).await?;
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_out_as_they_went_in() {
+        let mut pipe = Vec::new();
+        for message in [&b"one"[..], b"", b"three"] {
+            write(&mut pipe, message).expect("a message can be written");
+        }
+        let mut from = pipe.as_slice();
+        let mut message = Vec::new();
+        for expected in [&b"one"[..], b"", b"three"] {
+            assert!(read(&mut from, &mut message).expect("a message can be read"));
+            assert_eq!(message, expected);
+        }
+        assert!(!read(&mut from, &mut message).expect("the end is no error"));
+    }
+
+    #[test]
+    fn a_length_beyond_reason_and_a_cut_message_are_errors() {
+        let mut message = Vec::new();
+        assert!(read(&mut &[0xff, 0xff, 0xff, 0xff, 1][..], &mut message).is_err());
+        assert!(read(&mut &[5, 0, 0, 0, 1, 2][..], &mut message).is_err());
+    }
+}
