@@ -1,6 +1,6 @@
 # Every task of the project. `make check` is what CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check fmt golden openapi
+.PHONY: help run setup test check fmt golden openapi bench soak
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -20,6 +20,13 @@ check: setup ## format, lints, documentation and all tests, as CI does
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	cargo test
+
+bench: setup ## all measurements, beside the peers (an hour; the first time more); the figures go into docs/benchmarks.md
+	benches/peers/setup
+	cargo bench --bench speed
+
+soak: ## 100,000 documents, then the memory is what it was
+	cargo bench --bench speed -- soak 100000
 
 fmt: ## format the source
 	cargo fmt

@@ -371,6 +371,6 @@ fn start_log() {
     if std::io::stderr().is_terminal() {
         builder.init();
     } else {
-        builder.json().init();
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
     }
 }

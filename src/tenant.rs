@@ -1,20 +1,22 @@
 //! Whose request it is.
 
+use std::borrow::Cow;
+
 /// The organisation that a request is for. Nothing of one tenant can be seen, found or timed by another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Tenant(String);
+pub struct Tenant(Cow<'static, str>);
 
 impl Tenant {
     /// The one tenant of a service without authentication.
     #[must_use]
     pub fn local() -> Self {
-        Self("local".to_owned())
+        Self(Cow::Borrowed("local"))
     }
 
     /// A tenant by its name.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
-        Self(name.into())
+        Self(Cow::Owned(name.into()))
     }
 
     /// The name.

@@ -92,7 +92,7 @@ pub struct Meeting {
     pub location: Option<Short>,
     /// Address of a video meeting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = URL_PATTERN))]
+    #[schemars(regex(pattern = URL_PATTERN), length(max = 508))]
     pub video_url: Option<String>,
     /// Whether time already set off for cooperation is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]

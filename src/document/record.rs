@@ -168,6 +168,6 @@ pub struct GuideLink {
     /// Text of the link.
     pub title: Short,
     /// Address, `https` only.
-    #[schemars(regex(pattern = super::school::URL_PATTERN))]
+    #[schemars(regex(pattern = super::school::URL_PATTERN), length(max = 508))]
     pub url: String,
 }

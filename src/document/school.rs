@@ -7,7 +7,7 @@ use super::person::{EMAIL_PATTERN, PHONE_PATTERN};
 use super::{Name, OrgNumber, Short};
 
 /// A link that may stand in a document: `https`, without white space.
-pub const URL_PATTERN: &str = r"^https://[^\s<>]{1,500}$";
+pub const URL_PATTERN: &str = r"^https://[^\s<>]+$";
 
 /// Kind of school.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,7 +98,7 @@ pub struct School {
     pub email: Option<String>,
     /// Web site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = URL_PATTERN))]
+    #[schemars(regex(pattern = URL_PATTERN), length(max = 508))]
     pub website: Option<String>,
     /// Logo.
     #[serde(default, skip_serializing_if = "Option::is_none")]

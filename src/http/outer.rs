@@ -1,6 +1,8 @@
 //! Round every request: its id, its line in the log, and one form for every problem.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use poem::error::NotFoundError;
@@ -9,29 +11,52 @@ use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde_json::Value;
 
 use super::problem::Problem;
-use crate::document::hex;
 
 const REQUEST_ID: &str = "X-Request-Id";
 
 /// The middleware. It knows the paths of the API, for `Allow` and for the log.
 pub(super) struct Outer {
-    paths: Arc<Vec<(String, Vec<String>)>>,
+    paths: Arc<Paths>,
+}
+
+/// A path of the API, and its methods.
+struct Known {
+    pattern: String,
+    methods: Vec<String>,
+}
+
+/// The paths of the API: those without parameters by their text, the few others one after the other.
+#[derive(Default)]
+struct Paths {
+    plain: HashMap<String, Known>,
+    with_parameters: Vec<Known>,
+}
+
+impl Paths {
+    fn add(&mut self, pattern: &str, methods: Vec<String>) {
+        let known = Known { pattern: pattern.to_owned(), methods };
+        if pattern.contains('{') {
+            self.with_parameters.push(known);
+        } else {
+            self.plain.insert(pattern.trim_end_matches('/').to_owned(), known);
+        }
+    }
+
+    fn find(&self, path: &str) -> Option<&Known> {
+        let plain = self.plain.get(path.trim_end_matches('/'));
+        plain.or_else(|| self.with_parameters.iter().find(|known| is_path(&known.pattern, path)))
+    }
 }
 
 impl Outer {
     pub(super) fn new(spec: &Value) -> Self {
-        let mut paths: Vec<(String, Vec<String>)> = spec
-            .get("paths")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-            .map(|(path, operations)| {
-                let methods = operations.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase());
-                (path.clone(), methods.collect())
-            })
-            .collect();
+        let mut paths = Paths::default();
+        for (path, operations) in spec.get("paths").and_then(Value::as_object).into_iter().flatten() {
+            let methods = operations.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase());
+            paths.add(path, methods.collect());
+        }
         for own in ["/", "/docs", "/openapi.json"] {
-            paths.push((own.to_owned(), vec!["GET".to_owned()]));
+            paths.add(own, vec!["GET".to_owned()]);
         }
         Self { paths: Arc::new(paths) }
     }
@@ -48,7 +73,7 @@ impl<E: Endpoint> Middleware<E> for Outer {
 /// An endpoint with the middleware round it.
 pub(super) struct OuterEndpoint<E> {
     inner: E,
-    paths: Arc<Vec<(String, Vec<String>)>>,
+    paths: Arc<Paths>,
 }
 
 impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
@@ -59,7 +84,7 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
         let id = request_id(&request);
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
-        let known = self.paths.iter().find(|(pattern, _)| is_path(pattern, &path));
+        let known = self.paths.find(&path);
         let mut response = match self.inner.call(request).await {
             Ok(response) => response.into_response(),
             Err(error) if error.is_from_response() => error.into_response(),
@@ -69,8 +94,8 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
             Err(error) => Problem::of_framework(&error).respond(&instance(&path), &id),
         };
         if response.status() == StatusCode::METHOD_NOT_ALLOWED
-            && let Some((_, methods)) = known
-            && let Ok(allow) = HeaderValue::from_str(&allow(methods))
+            && let Some(known) = known
+            && let Ok(allow) = HeaderValue::from_str(&allow(&known.methods))
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }
@@ -81,7 +106,7 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
         tracing::info!(
             request_id = id,
             method = method_name(&method),
-            route = known.map_or("-", |(pattern, _)| pattern.as_str()),
+            route = known.map_or("-", |known| known.pattern.as_str()),
             status = response.status().as_u16(),
             ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "request"
@@ -90,7 +115,8 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
     }
 }
 
-/// The caller's own id, when it is a plain one, or 128 random bits.
+/// The caller's own id, when it is a plain one, or one of ours: 64 random bits of this process, then a
+/// count.
 fn request_id(request: &Request) -> String {
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     if let Some(id) =
@@ -98,12 +124,15 @@ fn request_id(request: &Request) -> String {
     {
         return id.to_owned();
     }
-    let mut bytes = [0; 16];
-    // Without random numbers the id is all noughts; the request goes on.
-    if let Err(error) = getrandom::fill(&mut bytes) {
-        tracing::warn!(%error, "no random numbers for request ids");
-    }
-    hex(&bytes)
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| {
+        // Without random numbers ids of two processes can be alike; requests go on.
+        getrandom::u64().unwrap_or_else(|error| {
+            tracing::warn!(%error, "no random numbers for request ids");
+            0
+        })
+    });
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{:016x}{:016x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The path that a problem names: none that is longer than any of ours.
@@ -117,8 +146,7 @@ fn is_of_kind(path: &str) -> bool {
 }
 
 fn is_path(pattern: &str, path: &str) -> bool {
-    let trim = |text: &str| text.trim_end_matches('/').to_owned();
-    let (pattern, path) = (trim(pattern), trim(path));
+    let (pattern, path) = (pattern.trim_end_matches('/'), path.trim_end_matches('/'));
     let (mut expected, mut given) = (pattern.split('/'), path.split('/'));
     loop {
         match (expected.next(), given.next()) {

@@ -76,6 +76,8 @@ fn cache_control(delivered: &Delivered) -> HeaderValue {
 
 fn describe(delivered: &Delivered, headers: &mut HeaderMap) {
     let label = &delivered.label;
+    // Room for these and for what is added later.
+    headers.reserve(20);
     let name = format!("attachment; filename=\"{}.{}\"", label.file_stem, label.format.extension());
     headers.insert(names::CONTENT_TYPE, HeaderValue::from_static(label.format.media_type()));
     headers.insert(names::CONTENT_DISPOSITION, value(name));

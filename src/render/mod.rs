@@ -11,6 +11,7 @@ mod font;
 mod scratch;
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 use typst::comemo;
@@ -25,10 +26,13 @@ use crate::template::{self, Format};
 use crate::validate::{Code, Coverage, Finding, Valid};
 use desk::{Desk, Library};
 
-/// After how many documents an unused memoised result is forgotten. More than the templates and
-/// languages that one worker sees in turn (seven kinds in three languages, and letters in eleven
-/// more); measured in docs/architecture.md.
-const EVICT_AGE: usize = 45;
+/// Looking for what to forget takes as long as there is much to look through, so it is not done after
+/// every document (docs/benchmarks.md: a letter takes a third less than with 1 and 45).
+const EVICT_EVERY: usize = 8;
+/// How often it is looked for before an unused memoised result is forgotten. `EVICT_EVERY` times this is
+/// more than the templates and languages that one worker sees in turn (seven kinds in three languages,
+/// and letters in eleven more).
+const EVICT_AGE: usize = 6;
 
 /// Most pages that printing services take (Digipost printability validator).
 const PRINTABLE_PAGES: usize = 20;
@@ -112,6 +116,8 @@ pub fn identity() -> &'static str {
 pub struct Engine {
     library: Library,
     coverage: Coverage,
+    /// Documents so far.
+    rendered: AtomicUsize,
 }
 
 impl Engine {
@@ -120,7 +126,7 @@ impl Engine {
     pub fn load() -> Self {
         let fonts = font::shipped();
         let coverage = font::coverage(&fonts);
-        Self { library: Library::new(fonts), coverage }
+        Self { library: Library::new(fonts), coverage, rendered: AtomicUsize::new(0) }
     }
 
     /// What the shipped fonts can print.
@@ -135,7 +141,7 @@ impl Engine {
     /// See [`RenderError`].
     pub fn render(&self, document: &Valid<Document>, options: &Options) -> Result<Rendered, RenderError> {
         let result = self.produce(document.get(), options);
-        comemo::evict(EVICT_AGE);
+        self.forget();
         result
     }
 
@@ -147,8 +153,16 @@ impl Engine {
         let document = document.get();
         let cover = Cover::of(document, template::manifest(document.kind()).released);
         let result = self.lay_out(document, &cover).map(|paged| page_warnings(paged.pages().len()));
-        comemo::evict(EVICT_AGE);
+        self.forget();
         result
+    }
+
+    /// Forgets memoised results that no document has used for long. To be called after each one, also after
+    /// one that failed.
+    fn forget(&self) {
+        if self.rendered.fetch_add(1, Ordering::Relaxed) % EVICT_EVERY == EVICT_EVERY - 1 {
+            comemo::evict(EVICT_AGE);
+        }
     }
 
     /// Compiles a source with a document on the desk, for the tests of what may end a worker.

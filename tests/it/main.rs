@@ -29,6 +29,7 @@ mod privacy;
 mod property;
 mod redis;
 mod redis_server;
+mod soak;
 mod support;
 mod validation;
 mod worker;

@@ -1,0 +1,179 @@
+//! Callers over HTTP: a connection for each, kept alive, one request after the other.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::input::Bodies;
+
+/// What was done in some time.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Figures {
+    pub count: usize,
+    pub seconds: f64,
+    /// Seconds of CPU of whoever served.
+    pub cpu: f64,
+    /// MiB of whoever served.
+    pub memory: f64,
+    /// Microseconds of each.
+    pub micros: Vec<u32>,
+}
+
+impl Figures {
+    /// Of several who worked at the same time.
+    pub fn together(all: impl IntoIterator<Item = Self>) -> Self {
+        all.into_iter().fold(Self::default(), |mut sum, one| {
+            sum.count += one.count;
+            sum.seconds = sum.seconds.max(one.seconds);
+            sum.cpu += one.cpu;
+            sum.memory += one.memory;
+            sum.micros.extend(one.micros);
+            sum
+        })
+    }
+
+    pub fn rate(&self) -> f64 {
+        self.count as f64 / self.seconds
+    }
+
+    pub fn percentile(&self, share: f64) -> f64 {
+        let mut sorted = self.micros.clone();
+        sorted.sort_unstable();
+        let index = ((sorted.len() as f64 - 1.0) * share).round().max(0.0) as usize;
+        sorted.get(index).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+    }
+}
+
+pub fn post(path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nHost: skole\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+pub fn get(path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("GET {path} HTTP/1.1\r\nHost: skole\r\n{headers}\r\n").into_bytes()
+}
+
+/// A response.
+pub struct Answer {
+    pub status: u16,
+    head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> String {
+        let found = self.head.lines().find_map(|line| {
+            let (own, value) = line.split_once(':')?;
+            own.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        });
+        found.unwrap_or_default()
+    }
+}
+
+/// A connection.
+pub struct Caller {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Caller {
+    pub fn new(address: &str) -> Self {
+        let stream = TcpStream::connect(address).expect("the server can be reached");
+        stream.set_nodelay(true).expect("a socket takes options");
+        Self { stream, buffer: vec![0; 256 * 1024] }
+    }
+
+    /// Sends a request and reads the answer: its status and where head and body end in the buffer.
+    fn ask(&mut self, request: &[u8]) -> (u16, usize, usize) {
+        self.stream.write_all(request).expect("a request can be sent");
+        let (mut filled, mut head) = (0, None);
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).expect("an answer can be read");
+            assert!(read > 0, "the server has closed the connection");
+            let searched = filled.saturating_sub(3);
+            filled += read;
+            if head.is_none() {
+                let found = self.buffer[searched..filled].windows(4).position(|four| four == b"\r\n\r\n");
+                head = found.map(|at| searched + at + 4);
+                if let Some(end) = head {
+                    let needed = end + length(&self.buffer[..end]);
+                    if self.buffer.len() < needed {
+                        self.buffer.resize(needed, 0);
+                    }
+                }
+            }
+            if let Some(end) = head {
+                let whole = end + length(&self.buffer[..end]);
+                if filled >= whole {
+                    let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|word| word.parse().ok());
+                    return (status.expect("an answer has a status"), end, whole);
+                }
+            }
+        }
+    }
+
+    /// Sends a request and does not wait for the answer.
+    pub fn send_only(&mut self, request: &[u8]) {
+        self.stream.write_all(request).expect("a request can be sent");
+    }
+
+    pub fn fetch(&mut self, request: &[u8]) -> Answer {
+        let (status, head, whole) = self.ask(request);
+        let body = self.buffer[head..whole].to_vec();
+        Answer { status, head: String::from_utf8_lossy(&self.buffer[..head]).into_owned(), body }
+    }
+}
+
+/// The length of a body, by its head.
+fn length(head: &[u8]) -> usize {
+    let head = std::str::from_utf8(head).expect("a head is ASCII");
+    let value = head.lines().find_map(|line| {
+        line.get(..15).filter(|name| name.eq_ignore_ascii_case("content-length:")).map(|_| line[15..].trim())
+    });
+    value.and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+/// The same request again and again.
+pub fn repeat(address: &str, request: &[u8], callers: usize, time: Duration) -> Figures {
+    run(address, callers, time, |_| std::borrow::Cow::Borrowed(request))
+}
+
+/// Each request another document, its number from an offset on.
+pub fn post_distinct(address: &str, bodies: &Bodies, callers: usize, time: Duration, offset: usize) -> Figures {
+    let path = format!("/v1/render/{}", bodies.kind.slug());
+    run(address, callers, time, |number| std::borrow::Cow::Owned(post(&path, &bodies.body(offset + number))))
+}
+
+fn run<'a>(
+    address: &str,
+    callers: usize,
+    time: Duration,
+    request: impl Fn(usize) -> std::borrow::Cow<'a, [u8]> + Sync,
+) -> Figures {
+    let next = AtomicUsize::new(0);
+    let began = Instant::now();
+    let micros = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..callers)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut caller = Caller::new(address);
+                    let mut taken = Vec::new();
+                    while began.elapsed() < time {
+                        let request = request(next.fetch_add(1, Ordering::Relaxed));
+                        let start = Instant::now();
+                        let (status, ..) = caller.ask(&request);
+                        assert!(matches!(status, 200 | 304), "the answer is {status}");
+                        taken.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
+                    }
+                    taken
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a caller ends well")).collect::<Vec<_>>()
+    });
+    Figures { count: micros.len(), seconds: began.elapsed().as_secs_f64(), cpu: 0.0, memory: 0.0, micros }
+}
