@@ -53,7 +53,8 @@ pub fn post(path: &str, body: &str) -> Vec<u8> {
 }
 
 pub fn get(path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     format!("GET {path} HTTP/1.1\r\nHost: skole\r\n{headers}\r\n").into_bytes()
 }
 

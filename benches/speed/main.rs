@@ -5,6 +5,12 @@
 //! serves handlers that do the least.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a bench ends at the first thing that is not as it should be")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures of a bench are far from the ends of their types"
+)]
 
 mod bare;
 mod engine;

@@ -73,15 +73,15 @@ mod tests {
     async fn a_hundred_callers_make_one_and_nothing_stays_behind() {
         let flights = Flights::new();
         let made = AtomicU32::new(0);
-        let make = async || {
+        let work = async || {
             tokio::time::sleep(Duration::from_millis(20)).await;
             made.fetch_add(1, Ordering::Relaxed)
         };
-        let all = futures_util::future::join_all((0..100).map(|_| flights.join(1, make()))).await;
+        let all = futures_util::future::join_all((0..100).map(|_| flights.join(1, work()))).await;
         assert_eq!(made.load(Ordering::Relaxed), 1);
         assert_eq!(all.iter().filter(|(_, own)| *own).count(), 1);
         assert!(flights.lock().is_empty());
-        flights.join(1, make()).await;
+        flights.join(1, work()).await;
         assert_eq!(made.load(Ordering::Relaxed), 2, "what has landed is not flown again");
     }
 

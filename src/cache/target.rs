@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 /// A Redis that can be connected to.
 pub(super) enum Target {
-    Single(Client),
+    Single(Box<Client>),
     Sentinel(Box<Mutex<SentinelClient>>),
     Cluster(Box<Cluster>),
 }
@@ -127,7 +127,7 @@ impl Target {
                 let nodes = nodes.iter().map(open).collect::<RedisResult<_>>()?;
                 Ok(Self::Cluster(Box::new(Cluster { client: builder.build()?, nodes })))
             }
-            _ => open(first).map(Self::Single),
+            _ => open(first).map(|client| Self::Single(Box::new(client))),
         }
     }
 

@@ -115,6 +115,17 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
     }
 }
 
+/// What ids of this process begin with.
+static PROCESS: LazyLock<u64> = LazyLock::new(|| {
+    // Without random numbers ids of two processes can be alike; requests go on.
+    getrandom::u64().unwrap_or_else(|error| {
+        tracing::warn!(%error, "no random numbers for request ids");
+        0
+    })
+});
+/// How many ids there have been.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
 /// The caller's own id, when it is a plain one, or one of ours: 64 random bits of this process, then a
 /// count.
 fn request_id(request: &Request) -> String {
@@ -124,14 +135,6 @@ fn request_id(request: &Request) -> String {
     {
         return id.to_owned();
     }
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| {
-        // Without random numbers ids of two processes can be alike; requests go on.
-        getrandom::u64().unwrap_or_else(|error| {
-            tracing::warn!(%error, "no random numbers for request ids");
-            0
-        })
-    });
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     format!("{:016x}{:016x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
 }
 

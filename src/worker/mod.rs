@@ -290,7 +290,7 @@ fn tell(sandbox: Sandbox) {
     match sandbox.landlock {
         Landlock::Full => tracing::info!("render workers are fenced in by landlock and limits"),
         Landlock::Partial => {
-            tracing::warn!("this kernel has only part of landlock; limits fence render workers in, too")
+            tracing::warn!("this kernel has only part of landlock; limits fence render workers in, too");
         }
         Landlock::None => tracing::warn!("this kernel has no landlock; only limits fence render workers in"),
     }

@@ -16,7 +16,7 @@ use super::sandbox::Sandbox;
 use super::wire::{self, Hello};
 
 /// Longest that a worker may take to load its fonts and warm itself.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// Longest that the exit of a worker is waited for, once its pipe has broken.
 const EXIT: Duration = Duration::from_secs(2);
 /// What the standard library writes when an allocation fails.

@@ -4,7 +4,10 @@
 //! Two fences, since not every kernel has the first. Landlock denies every path and TCP port. The limit
 //! on open files is set to none: those open stay open, and no file, socket or pipe can be made.
 
-use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated, RulesetStatus,
+    Scope,
+};
 use rustix::process::{self, DumpableBehavior, Resource, Rlimit, Signal};
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +80,7 @@ fn ruleset() -> Result<Ruleset, landlock::RulesetError> {
 
 /// Nothing is allowed, so there are no rules to add.
 fn landlock() -> Landlock {
-    let status = ruleset().and_then(Ruleset::create).and_then(|created| created.restrict_self());
+    let status = ruleset().and_then(Ruleset::create).and_then(RulesetCreated::restrict_self);
     match status.map(|status| status.ruleset) {
         Ok(RulesetStatus::FullyEnforced) => Landlock::Full,
         Ok(RulesetStatus::PartiallyEnforced) => Landlock::Partial,
