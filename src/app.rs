@@ -101,7 +101,8 @@ async fn run(config: Config) -> Result<(), ServeError> {
 }
 
 /// How this program is started as a render worker: nothing of the environment goes with it.
-fn render_worker(memory: u64) -> Program {
+#[must_use]
+pub fn render_worker(memory: u64) -> Program {
     #[cfg(debug_assertions)]
     let environment = std::env::vars_os().filter(|(name, _)| name.as_os_str() == pipeline::fault::VARIABLE).collect();
     #[cfg(not(debug_assertions))]

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use crate::config::{Config, DEFAULTS, Flags};
+use crate::doctor::{self, State};
 use crate::document::{Kind, Locale, PdfStandard};
 use crate::pipeline::{self, Order, ProduceError};
 use crate::render::{Engine, Options};
@@ -70,6 +71,13 @@ enum Command {
         /// All settings with their defaults and what they mean.
         #[arg(long, required = true)]
         defaults: bool,
+    },
+    /// Look at everything that the service needs, and say how to mend what is wrong.
+    #[command(after_help = "Example:\n  skoledok doctor --config skoledok.toml")]
+    Doctor {
+        /// Settings (TOML), as for `serve`.
+        #[arg(long)]
+        config: Option<PathBuf>,
     },
     /// Render for a service, which starts this itself.
     #[command(hide = true)]
@@ -214,10 +222,10 @@ fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve { config, bind } => {
             start_log();
-            let config = Config::load(config.as_deref(), std::env::vars(), &Flags { bind }).map_err(Failure::told)?;
-            app::serve(config).map_err(|error| Failure::Told(with_causes(&error)))
+            app::serve(settings(config.as_deref(), bind)?).map_err(|error| Failure::Told(with_causes(&error)))
         }
         Command::RenderWorker { memory } => pipeline::run_worker(memory).map_err(Failure::told),
+        Command::Doctor { config } => examine(config.as_deref()),
         Command::Config { .. } => print_text(DEFAULTS.trim_end()),
         Command::Render(render) => render_file(&render),
         Command::Validate { input } => validate_file(&input),
@@ -230,6 +238,25 @@ fn execute(command: Command) -> Result<(), Failure> {
             print_text(&format!("{:#}", http::openapi().map_err(|error| Failure::Told(with_causes(&error)))?))
         }
     }
+}
+
+fn settings(file: Option<&Path>, bind: Option<SocketAddr>) -> Result<Config, Failure> {
+    Config::load(file, std::env::vars(), &Flags { bind }).map_err(Failure::told)
+}
+
+fn examine(config: Option<&Path>) -> Result<(), Failure> {
+    let findings = doctor::examine(settings(config, None)?).map_err(|error| Failure::Told(with_causes(&error)))?;
+    let lines: Vec<_> = findings
+        .iter()
+        .map(|finding| match &finding.state {
+            State::Ok => format!("ok       {}", finding.what),
+            State::Warning(remedy) => format!("warning  {}: no; {remedy}", finding.what),
+            State::Fault(remedy) => format!("FAULT    {}: no; {remedy}", finding.what),
+        })
+        .collect();
+    print_text(&lines.join("\n"))?;
+    let whole = findings.iter().all(|finding| !matches!(finding.state, State::Fault(_)));
+    if whole { Ok(()) } else { Err(Failure::Faults) }
 }
 
 fn describe(kind: Kind) -> String {

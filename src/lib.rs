@@ -19,4 +19,5 @@ pub mod pipeline;
 pub mod http;
 pub mod config;
 pub mod app;
+pub mod doctor;
 pub mod cli;

@@ -12,8 +12,8 @@ mod queue;
 mod sandbox;
 mod wire;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -110,6 +110,8 @@ struct Shared {
     mean: AtomicU64,
     /// Whether the last attempt to start a worker failed.
     failing: AtomicBool,
+    /// What the first worker has given up; the others do the same.
+    sandbox: OnceLock<Sandbox>,
 }
 
 impl Pool {
@@ -126,6 +128,7 @@ impl Pool {
             replaced: AtomicU64::new(0),
             mean: AtomicU64::new(20_000),
             failing: AtomicBool::new(false),
+            sandbox: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -138,7 +141,7 @@ impl Pool {
         let shared = &self.shared;
         let first = try_join_all((0..shared.settings.workers.max(1)).map(|_| Worker::start(&program))).await?;
         if let Some(worker) = first.first() {
-            tell(worker.sandbox);
+            tell(*shared.sandbox.get_or_init(|| worker.sandbox));
         }
         shared.manned.store(first.len(), Ordering::Relaxed);
         for worker in first {
@@ -158,6 +161,12 @@ impl Pool {
         let result = result.await.unwrap_or(Err(WorkError::Crashed));
         drop(place);
         result
+    }
+
+    /// What holds the processes in, once they are started.
+    #[must_use]
+    pub fn sandbox(&self) -> Option<Sandbox> {
+        self.shared.sandbox.get().copied()
     }
 
     /// How the pool is doing.

@@ -31,14 +31,6 @@ pub enum Landlock {
     None,
 }
 
-impl Sandbox {
-    /// What the kernel offers, asked in this process without giving anything up.
-    #[must_use]
-    pub fn landlock_is_offered() -> bool {
-        ruleset().is_ok_and(|ruleset| ruleset.set_compatibility(CompatLevel::HardRequirement).create().is_ok())
-    }
-}
-
 /// Gives up files, the network and new privileges, for this thread and those that it starts.
 ///
 /// # Errors

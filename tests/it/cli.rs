@@ -74,6 +74,35 @@ fn each_fault_is_a_line_with_its_pointer() {
 }
 
 #[test]
+fn the_doctor_has_a_line_for_each_part_and_a_remedy_for_what_is_wrong() {
+    let well = run(binary().arg("doctor"));
+    assert_eq!(well.status.code(), Some(0), "{}", text(&well.stderr));
+    assert_eq!(text(&well.stdout).lines().count(), 4, "{}", text(&well.stdout));
+    assert_eq!(text(&well.stdout).matches("FAULT").count(), 0);
+    let away = run(binary()
+        .arg("doctor")
+        .env("SKOLEDOK__CACHE__REDIS_URL", format!("redis://:hemmelig@127.0.0.1:{}", crate::support::free_port()))
+        .env("SKOLEDOK__CACHE__KEY", crate::redis_server::KEY));
+    assert_eq!(away.status.code(), Some(0), "the service works without Redis");
+    assert!(text(&away.stdout).contains("warning  cache: Redis"), "{}", text(&away.stdout));
+    assert!(!text(&away.stdout).contains("hemmelig"));
+    let wrong = run(binary().arg("doctor").env("SKOLEDOK__CACHE__REDIS_URL", "redis://localhost"));
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("openssl rand -hex 32"), "{}", text(&wrong.stderr));
+}
+
+#[test]
+fn every_setting_is_printed_with_its_default() {
+    let printed = text(&run(binary().args(["config", "--defaults"])).stdout);
+    assert_eq!(printed.trim_end(), skoledok::config::DEFAULTS.trim_end());
+    let file = output_folder("cli-config").join("skoledok.toml");
+    std::fs::write(&file, printed + "\n[other]\nx = 1\n").expect("a file can be written");
+    let refused = run(binary().args(["serve", "--config", &file.to_string_lossy()]));
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("`other.x`"), "{}", text(&refused.stderr));
+}
+
+#[test]
 fn wrong_use_ends_with_2_and_says_why() {
     let cases: [(&[&str], &str); 7] = [
         (&["render", "no-such-kind", "-"], "possible values"),

@@ -1,0 +1,98 @@
+//! What stands between this machine and a service that works, each line with its remedy.
+
+use std::time::{Duration, Instant};
+
+use crate::app::{self, ServeError};
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::pipeline::{self, ProduceError};
+use crate::render::Engine;
+use crate::worker::{Landlock, Pool, Settings};
+
+/// Longest wait for a Redis.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// One part, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The part, and how it is.
+    pub what: String,
+    /// How it is.
+    pub state: State,
+}
+
+/// How a part is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// As it should be.
+    Ok,
+    /// The service works without it; what would mend it.
+    Warning(&'static str),
+    /// The service does not work so; what would mend it.
+    Fault(String),
+}
+
+/// Looks at every part.
+///
+/// # Errors
+/// When the system refuses what looking needs.
+pub fn examine(config: Config) -> Result<Vec<Finding>, ServeError> {
+    let mut findings = vec![engine()];
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        findings.extend(workers(&config).await);
+        findings.push(cache(config).await);
+    });
+    Ok(findings)
+}
+
+fn finding(what: &str, state: State) -> Finding {
+    Finding { what: what.to_owned(), state }
+}
+
+/// Fonts and templates are part of the program, so a fault here is one of the program.
+fn engine() -> Finding {
+    let what = "fonts and templates: a sample of every kind renders";
+    match pipeline::self_test(&Engine::load()) {
+        Ok(()) => finding(what, State::Ok),
+        Err(ProduceError::Render(error)) => finding(what, State::Fault(format!("report this: {error}"))),
+        Err(_) => finding(what, State::Fault("report this: a shipped sample is not valid".to_owned())),
+    }
+}
+
+async fn workers(config: &Config) -> Vec<Finding> {
+    let started = "render workers: a process starts and is warm";
+    let pool = Pool::new(Settings { workers: 1, ..config.render.clone() });
+    if let Err(error) = pool.start(app::render_worker(config.render_memory)).await {
+        return vec![finding(started, State::Fault(format!("{error}; see `[render]` of the settings")))];
+    }
+    let fence = match pool.sandbox().map(|sandbox| sandbox.landlock) {
+        Some(Landlock::Full) => State::Ok,
+        Some(Landlock::Partial) => State::Warning("this kernel has part of it; Linux 6.12 or later has all"),
+        _ => State::Warning("this kernel has none; use Linux 5.13 or later with `landlock` among `lsm=`"),
+    };
+    vec![finding(started, State::Ok), finding("landlock: workers can reach no files and no network", fence)]
+}
+
+async fn cache(config: Config) -> Finding {
+    if config.cache.redis.is_none() {
+        return finding("cache: in memory, no Redis is set", State::Ok);
+    }
+    let what = "cache: Redis answers in time and takes documents";
+    let cache = match Cache::<ProduceError>::start(config.cache) {
+        Ok(cache) => cache,
+        Err(error) => return finding(what, State::Fault(format!("{error}; see `cache.redis_url`"))),
+    };
+    let began = Instant::now();
+    while !cache.is_well() && began.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    if cache.is_well() {
+        finding(what, State::Ok)
+    } else {
+        finding(
+            what,
+            State::Warning("see `cache.redis_url` and `cache.redis_patience_ms`; the service works without it"),
+        )
+    }
+}
