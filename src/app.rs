@@ -58,6 +58,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         return Err(ServeError::PublicAddress(config.bind));
     }
     worker::quiet_panics();
+    worker::hide_memory()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(config))
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The organisation that a request is for. Nothing of one tenant can be seen, found or timed by another.
+/// The organisation that a request is for. Nothing that is kept of one tenant can be seen or found by another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tenant(Cow<'static, str>);
 

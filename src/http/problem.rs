@@ -398,6 +398,15 @@ impl Statuses for OfRemoval {
     ];
 }
 
+/// Failures of removing all documents.
+#[derive(Debug)]
+pub(super) struct OfPurge;
+
+impl Statuses for OfPurge {
+    const LIST: &'static [(u16, &'static str)] =
+        &[(500, "Our fault."), (503, "The shared cache can not be reached and may still hold them.")];
+}
+
 /// Failures of operations that look something up.
 #[derive(Debug)]
 pub(super) struct OfLookup;

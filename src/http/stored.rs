@@ -7,7 +7,7 @@ use poem_openapi::param::Path;
 use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
-use super::problem::{Failure, OfRemoval, OfStored, Problem};
+use super::problem::{Failure, OfPurge, OfRemoval, OfStored, Problem};
 use super::representation::{self, CacheStatus};
 use crate::cache::Id;
 use crate::pipeline::{Delivered, Freshness, Pipeline};
@@ -63,7 +63,7 @@ impl ApiResponse for Found {
 /// Nothing is left.
 #[derive(ApiResponse)]
 enum Removed {
-    /// Removed, here and from every service on the same Redis.
+    /// Removed, here and from Redis; the other services on it are told. What is being made at this moment is not stopped.
     #[oai(status = 204)]
     Removed,
 }
@@ -103,7 +103,7 @@ impl StoredApi {
 
     /// Removes all documents of the caller's that are kept.
     #[oai(path = "/", method = "delete", operation_id = "delete_documents")]
-    async fn purge(&self) -> Result<Removed, Failure<OfRemoval>> {
+    async fn purge(&self) -> Result<Removed, Failure<OfPurge>> {
         match self.pipeline.cache().purge(&Tenant::local()).await {
             Ok(()) => Ok(Removed::Removed),
             Err(error) => Err(Problem::not_removed(error).into()),

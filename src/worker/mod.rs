@@ -24,7 +24,7 @@ pub use child::{quiet_panics, run as run_child};
 use process::{Ended, Worker};
 pub use process::{Program, StartError};
 use queue::{Job, Queue};
-pub use sandbox::{Landlock, Sandbox};
+pub use sandbox::{Landlock, Sandbox, hide_memory};
 
 /// Stack of the thread that does the tasks (measured: nested content overflows 2 MB at 20,000 levels;
 /// 64 MB survives 100,000).

@@ -38,10 +38,18 @@ pub enum Landlock {
 pub(super) fn fence() -> std::io::Result<Landlock> {
     // A worker without its service serves nobody; a loop would not notice the closed pipe.
     process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    // Memory of a process that may be dumped or traced shows documents.
-    process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    hide_memory()?;
     rustix::thread::set_no_new_privs(true)?;
     Ok(landlock())
+}
+
+/// Keeps the memory of this process out of core dumps and away from tracers: it holds documents, and the
+/// service's also keys.
+///
+/// # Errors
+/// When the kernel refuses what it has no reason to refuse.
+pub fn hide_memory() -> std::io::Result<()> {
+    Ok(process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
 /// Limits the whole process, once it has all its threads. `memory` is the most bytes of writable memory.
