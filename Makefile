@@ -21,7 +21,7 @@ check: setup ## format, lints, documentation and all tests, as CI does
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	cargo test
 
-bench: setup ## all measurements, beside the peers (an hour; the first time more); the figures go into docs/benchmarks.md
+bench: setup ## all measurements, beside the peers (long; the first time longer); the figures go into docs/benchmarks.md
 	benches/peers/setup
 	cargo bench --bench speed
 

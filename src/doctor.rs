@@ -66,7 +66,7 @@ async fn workers(config: &Config) -> Vec<Finding> {
     if let Err(error) = pool.start(app::render_worker(config.render_memory)).await {
         return vec![finding(started, State::Fault(format!("{error}; see `[render]` of the settings")))];
     }
-    let fence = match pool.sandbox().map(|sandbox| sandbox.landlock) {
+    let fence = match pool.landlock() {
         Some(Landlock::Full) => State::Ok,
         Some(Landlock::Partial) => State::Warning("this kernel has part of it; Linux 6.12 or later has all"),
         _ => State::Warning("this kernel has none; use Linux 5.13 or later with `landlock` among `lsm=`"),

@@ -3,7 +3,7 @@
 //! JSON that describes a document goes in, the document comes out. The modules stand in the order
 //! of their dependence: each knows only those above it (a test holds them to it).
 
-/// Two single-threaded engines render 5-10 % more with it than with the C library's (docs/benchmarks.md).
+/// As fast as mimalloc with these documents, in a fifth less memory (docs/benchmarks.md).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -4,7 +4,6 @@
 //! dropped, one warning is logged, and from then on Redis costs nothing, until the keeper, trying on in
 //! the background, gets an answer in time again.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -18,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::key::Place;
 use super::target::{Connection, Target};
-use crate::document::hex;
+use crate::document::{hex, unhex};
 
 /// Late answers in a row after which Redis is left alone.
 const LATE: u32 = 3;
@@ -151,19 +150,17 @@ impl Remote {
         if getrandom::fill(&mut token).is_err() {
             return Turn::Unknown;
         }
-        let ticket = Ticket { link: Arc::clone(&self.link), place: *place, token: hex(&token) };
+        let token = hex(&token);
         let life = u64::try_from(self.settings.lock.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut command = redis::cmd("EVAL");
-        command.arg(TURN).arg(2).arg(key(place)).arg(lock_key(place)).arg(&ticket.token).arg(life);
-        let turn = match self.link.write(&command).await {
-            Ok(Value::Int(1)) => return Turn::Ours(ticket),
+        command.arg(TURN).arg(2).arg(key(place)).arg(lock_key(place)).arg(&token).arg(life);
+        match self.link.write(&command).await {
+            Ok(Value::Int(1)) => Turn::Ours(Ticket { link: Arc::clone(&self.link), place: *place, token }),
             Ok(Value::Int(_)) => Turn::Theirs,
             Ok(Value::BulkString(value)) => Turn::Made(value),
             // Should the command have come through late, the lock ends by itself.
             Ok(_) | Err(Away) => Turn::Unknown,
-        };
-        ticket.forget();
-        turn
+        }
     }
 
     /// Removes what lies at a place; whether there was something.
@@ -198,19 +195,6 @@ pub(super) struct Ticket {
     token: String,
 }
 
-impl Ticket {
-    /// There is nothing to give back.
-    fn forget(mut self) {
-        self.token.clear();
-    }
-}
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ticket")
-    }
-}
-
 /// The document, or 1 and the lock, or 0. One step, since a service that puts a document and gives the lock
 /// back between the two would have it made twice.
 const TURN: &str = "local made = redis.call('GET', KEYS[1]) if made then return made end \
@@ -221,9 +205,6 @@ const UNLOCK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if self.token.is_empty() {
-            return;
-        }
         let (link, key, token) = (Arc::clone(&self.link), lock_key(&self.place), std::mem::take(&mut self.token));
         // Without a runtime the service is stopping, and the lock ends by itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -378,17 +359,6 @@ impl Removed {
             _ => None,
         }
     }
-}
-
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.is_ascii() {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 /// What all keys of a tenant begin with.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 use zeroize::Zeroizing;
 
+use crate::document::unhex;
 use crate::{cache, worker};
 
 /// The defaults, with a comment on each.
@@ -169,7 +170,7 @@ impl CacheTable {
             }
             key
         } else {
-            let Some(key) = read_key(&key) else {
+            let Some(key) = unhex(&key).map(Zeroizing::new) else {
                 problems.push("`cache.key` is 64 hexadecimal digits; `openssl rand -hex 32` makes them".to_owned());
                 return None;
             };
@@ -216,17 +217,6 @@ fn secret(name: &str, value: &Zeroizing<String>, file: &str, problems: &mut Vec<
             }
         },
     }
-}
-
-fn read_key(text: &str) -> Option<Zeroizing<[u8; 32]>> {
-    let mut key = Zeroizing::new([0; 32]);
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (index, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(key)
 }
 
 #[expect(clippy::expect_used, reason = "the file is part of the program and a test reads it")]

@@ -33,7 +33,7 @@ pub use cooperation_agreement::{
 };
 pub use cover::Cover;
 pub use date::{ClockTime, DATE_PATTERN, Date, DateError, TIME_PATTERN};
-pub use hex::hex;
+pub use hex::{hex, unhex};
 pub use home_school_guide::{GuideVariant, HomeSchoolGuide};
 pub use kind::{Document, Kind};
 pub use language::{Language, Locale};

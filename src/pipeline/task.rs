@@ -33,11 +33,8 @@ pub(super) enum Answer {
 impl Task {
     /// The task with its body, for the pipe.
     pub(super) fn with_body(self, body: &[u8]) -> Bytes {
-        let mut message = Vec::with_capacity(body.len() + 64);
         // A vector takes what it is given, and the types have a fixed form.
-        if let Ok(head) = postcard::to_extend(&self, Vec::new()) {
-            message = head;
-        }
+        let mut message = postcard::to_stdvec(&self).unwrap_or_default();
         message.extend_from_slice(body);
         message.into()
     }

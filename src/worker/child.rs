@@ -4,7 +4,7 @@ use std::io::{self, BufWriter};
 use std::panic;
 
 use super::STACK;
-use super::sandbox::{self, Landlock, Sandbox};
+use super::sandbox::{self, Landlock};
 use super::wire::{self, Hello};
 
 /// Runs a worker on standard input and output until the service closes the pipe. `prepare` makes what
@@ -39,8 +39,7 @@ where
     let mut answer_to = prepare();
     let (mut input, mut output) = (io::stdin().lock(), BufWriter::new(io::stdout().lock()));
     sandbox::limit(memory.saturating_add(STACK as u64))?;
-    let sandbox = Sandbox { landlock, limits: true };
-    let hello = Hello { build: build.to_owned(), sandbox };
+    let hello = Hello { build: build.to_owned(), landlock };
     wire::write(&mut output, &postcard::to_stdvec(&hello).map_err(io::Error::other)?)?;
     let mut task = Vec::new();
     while wire::read(&mut input, &mut task)? {

@@ -24,7 +24,7 @@ pub use child::{quiet_panics, run as run_child};
 use process::{Ended, Worker};
 pub use process::{Program, StartError};
 use queue::{Job, Queue};
-pub use sandbox::{Landlock, Sandbox, hide_memory};
+pub use sandbox::{Landlock, hide_memory};
 
 /// Stack of the thread that does the tasks (measured: nested content overflows 2 MB at 20,000 levels;
 /// 64 MB survives 100,000).
@@ -110,8 +110,8 @@ struct Shared {
     mean: AtomicU64,
     /// Whether the last attempt to start a worker failed.
     failing: AtomicBool,
-    /// What the first worker has given up; the others do the same.
-    sandbox: OnceLock<Sandbox>,
+    /// How far the kernel fences the first worker in, and so the others.
+    landlock: OnceLock<Landlock>,
 }
 
 impl Pool {
@@ -128,7 +128,7 @@ impl Pool {
             replaced: AtomicU64::new(0),
             mean: AtomicU64::new(20_000),
             failing: AtomicBool::new(false),
-            sandbox: OnceLock::new(),
+            landlock: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -141,7 +141,7 @@ impl Pool {
         let shared = &self.shared;
         let first = try_join_all((0..shared.settings.workers.max(1)).map(|_| Worker::start(&program))).await?;
         if let Some(worker) = first.first() {
-            tell(*shared.sandbox.get_or_init(|| worker.sandbox));
+            tell(*shared.landlock.get_or_init(|| worker.landlock));
         }
         shared.manned.store(first.len(), Ordering::Relaxed);
         for worker in first {
@@ -163,10 +163,10 @@ impl Pool {
         result
     }
 
-    /// What holds the processes in, once they are started.
+    /// How far the kernel fences the processes in, once they are started.
     #[must_use]
-    pub fn sandbox(&self) -> Option<Sandbox> {
-        self.shared.sandbox.get().copied()
+    pub fn landlock(&self) -> Option<Landlock> {
+        self.shared.landlock.get().copied()
     }
 
     /// How the pool is doing.
@@ -295,8 +295,8 @@ impl Shared {
     }
 }
 
-fn tell(sandbox: Sandbox) {
-    match sandbox.landlock {
+fn tell(landlock: Landlock) {
+    match landlock {
         Landlock::Full => tracing::info!("render workers are fenced in by landlock and limits"),
         Landlock::Partial => {
             tracing::warn!("this kernel has only part of landlock; limits fence render workers in, too");

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::sandbox::Sandbox;
+use super::sandbox::Landlock;
 use super::wire::{self, Hello};
 
 /// Longest that a worker may take to load its fonts and warm itself.
@@ -73,8 +73,8 @@ pub(super) struct Worker {
     input: ChildStdin,
     output: ChildStdout,
     last_words: Arc<Mutex<Vec<u8>>>,
-    /// What the process has given up.
-    pub(super) sandbox: Sandbox,
+    /// How far the kernel fences the process in.
+    pub(super) landlock: Landlock,
     /// Tasks that it has done.
     pub(super) done: u64,
     /// Resident bytes when it was new.
@@ -112,7 +112,7 @@ impl Worker {
         if hello.build != program.build {
             return Err(StartError::OtherBuild);
         }
-        let mut worker = Self { child, input, output, last_words, sandbox: hello.sandbox, done: 0, baseline: 0 };
+        let mut worker = Self { child, input, output, last_words, landlock: hello.landlock, done: 0, baseline: 0 };
         worker.baseline = worker.resident().unwrap_or(0);
         Ok(worker)
     }

@@ -11,15 +11,6 @@ use landlock::{
 use rustix::process::{self, DumpableBehavior, Resource, Rlimit, Signal};
 use serde::{Deserialize, Serialize};
 
-/// What holds a worker in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sandbox {
-    /// How far the kernel's Landlock goes.
-    pub landlock: Landlock,
-    /// Whether the limits on memory, files, processes and core dumps hold.
-    pub limits: bool,
-}
-
 /// How far Landlock goes on this kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Landlock {

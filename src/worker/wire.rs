@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::sandbox::Sandbox;
+use super::sandbox::Landlock;
 
 /// Longest message. A worker that announces more has lost its way.
 const LONGEST: usize = 256 * 1024 * 1024;
@@ -15,8 +15,8 @@ const LONGEST: usize = 256 * 1024 * 1024;
 pub(super) struct Hello {
     /// What the worker was built from; must be what the service was built from.
     pub(super) build: String,
-    /// What it has given up.
-    pub(super) sandbox: Sandbox,
+    /// How far the kernel fences it in; the limits hold, or it would not have got here.
+    pub(super) landlock: Landlock,
 }
 
 /// A message with its length before it, for one write.

@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::redis_server::{KEY, RedisServer};
-use crate::support::{Server, eventually, free_port, letter, output_folder, run_ok, signal};
+use crate::support::{Server, eventually, free_port, latencies, letter, output_folder, run_ok, signal};
 
 const RENDER: &str = "/v1/render/parent-letter";
 const MADE: &str = "skoledok; fwd=miss; stored";
@@ -124,19 +124,6 @@ fn a_dump_shows_nothing_and_a_touched_value_is_a_miss() {
     assert_eq!(status(&rotated, 1), MADE);
 }
 
-/// Letters one after the other while something is wrong: none fails. Gives the milliseconds of each, sorted.
-fn survives(server: &Server, from: usize) -> Vec<u128> {
-    let mut taken: Vec<u128> = (from..from + 30)
-        .map(|number| {
-            let began = Instant::now();
-            assert_eq!(server.post_json(RENDER, &letter(number)).status, 200);
-            began.elapsed().as_millis()
-        })
-        .collect();
-    taken.sort_unstable();
-    taken
-}
-
 #[test]
 fn every_fault_of_redis_is_a_miss_and_one_warning() {
     let mut redis = RedisServer::start("faults");
@@ -145,7 +132,7 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     let uncached = [("SKOLEDOK__CACHE__MEMORY_MIB", "0")];
     let server = unconnected(&redis.url(), &uncached, Stdio::from(file));
     server.await_part("cache", "ok");
-    let mut lines = vec![("well", survives(&server, 0))];
+    let mut lines = vec![("well", latencies(&server, 0..30))];
     let warnings = |expected: usize, what: &str| {
         let text = std::fs::read_to_string(&log).expect("the log can be read");
         let found: Vec<&str> =
@@ -156,7 +143,7 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     warnings(0, "well");
 
     signal("STOP", redis.process_id());
-    lines.push(("slow: it does not answer", survives(&server, 1000)));
+    lines.push(("slow: it does not answer", latencies(&server, 1000..1030)));
     server.await_part("cache", "degraded");
     assert_eq!(server.get("/health/ready").status, 200, "degraded is ready");
     warnings(1, "slow");
@@ -164,7 +151,7 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     server.await_part("cache", "ok");
 
     redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
-    lines.push(("full", survives(&server, 2000)));
+    lines.push(("full", latencies(&server, 2000..2030)));
     server.await_part("cache", "degraded");
     warnings(2, "full");
     redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -175,11 +162,11 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     });
 
     redis.kill();
-    lines.push(("gone", survives(&server, 3000)));
+    lines.push(("gone", latencies(&server, 3000..3030)));
     warnings(3, "gone");
     redis.run();
     server.await_part("cache", "ok");
-    lines.push(("restarted", survives(&server, 4000)));
+    lines.push(("restarted", latencies(&server, 4000..4030)));
     warnings(3, "restarted");
 
     redis.ask(&["CONFIG", "SET", "requirepass", "hemmelig"]);
@@ -199,7 +186,7 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
             });
         }
     });
-    lines.push(("rubbish", survives(&server, 5000)));
+    lines.push(("rubbish", latencies(&server, 5000..5030)));
     server.await_part("cache", "degraded");
     warnings(4, "rubbish");
 
@@ -220,7 +207,7 @@ fn a_refused_password_is_a_miss_and_is_told_without_the_password() {
     let file = std::fs::File::create(&log).expect("a log can be made");
     let url = format!("redis://:galt-ord@127.0.0.1:{}", redis.port);
     let server = unconnected(&url, &[], Stdio::from(file));
-    survives(&server, 0);
+    latencies(&server, 0..30);
     server.await_part("cache", "degraded");
     drop(server);
     let text = std::fs::read_to_string(&log).expect("the log can be read");

@@ -299,6 +299,19 @@ pub fn letter(number: usize) -> Value {
     letter
 }
 
+/// Milliseconds that letters took one after the other, sorted. None fails.
+pub fn latencies(server: &Server, numbers: std::ops::Range<usize>) -> Vec<u128> {
+    let mut taken: Vec<u128> = numbers
+        .map(|number| {
+            let began = std::time::Instant::now();
+            assert_eq!(server.post_json("/v1/render/parent-letter", &letter(number)).status, 200);
+            began.elapsed().as_millis()
+        })
+        .collect();
+    taken.sort_unstable();
+    taken
+}
+
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }

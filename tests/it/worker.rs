@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Server, eventually, letter, output_folder, signal};
+use crate::support::{Answer, Server, eventually, latencies, letter, output_folder, signal};
 
 const RENDER: &str = "/v1/render/parent-letter";
 
@@ -25,19 +25,6 @@ fn with_fault(fault: &str, number: usize) -> Value {
 
 fn problem(answer: &Answer) -> String {
     answer.json()["type"].as_str().unwrap_or_default().trim_start_matches("urn:skoledok:problem:").to_owned()
-}
-
-/// Milliseconds that letters took one after the other, sorted.
-fn latencies(server: &Server, numbers: std::ops::Range<usize>) -> Vec<u128> {
-    let mut taken: Vec<u128> = numbers
-        .map(|number| {
-            let began = Instant::now();
-            assert_eq!(server.post_json(RENDER, &letter(number)).status, 200);
-            began.elapsed().as_millis()
-        })
-        .collect();
-    taken.sort_unstable();
-    taken
 }
 
 #[test]
