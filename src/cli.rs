@@ -17,7 +17,7 @@ use crate::pipeline::{self, Order, ProduceError};
 use crate::render::{Engine, Options};
 use crate::template::{self, Format};
 use crate::validate::{self, Finding, MAX_BODY};
-use crate::{app, http};
+use crate::{app, http, telemetry};
 
 /// School documents as archivable (PDF/A-2a), accessible (PDF/UA-1) PDF.
 #[derive(Parser)]
@@ -221,7 +221,7 @@ pub fn run() -> ExitCode {
 fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve { config, bind } => {
-            start_log();
+            telemetry::start_log();
             app::serve(settings(config.as_deref(), bind)?).map_err(|error| Failure::Told(with_causes(&error)))
         }
         Command::RenderWorker { memory } => pipeline::run_worker(memory).map_err(Failure::told),
@@ -388,16 +388,4 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Lines of text on a terminal, JSON otherwise, to standard error. `RUST_LOG` chooses what is told.
-fn start_log() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        builder.init();
-    } else {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
-    }
 }

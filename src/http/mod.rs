@@ -5,6 +5,7 @@ mod health;
 mod kind;
 mod negotiate;
 mod outer;
+mod pages;
 mod payload;
 mod problem;
 mod representation;
@@ -14,13 +15,12 @@ mod stored;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use poem::http::Method;
-use poem::web::{Html, Json, Redirect};
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
+use poem::{Endpoint, EndpointExt, IntoEndpoint};
 use poem_openapi::OpenApiService;
 
 use crate::pipeline::Pipeline;
 use outer::Outer;
+use pages::Pages;
 pub use spec::openapi;
 
 fn service(pipeline: Pipeline, ready: Arc<AtomicBool>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
@@ -43,33 +43,11 @@ pub fn routes(pipeline: Pipeline, ready: Arc<AtomicBool>) -> impl Endpoint {
     let service = service(pipeline, ready);
     let own = service.spec();
     let spec = spec::complete(&own);
-    let docs = spec::docs_page(&service.swagger_ui_html(), &own, &spec);
+    let pages = Pages {
+        docs: spec::docs_page(&service.swagger_ui_html(), &own, &spec).into(),
+        openapi: spec.to_string().into(),
+    };
     let outer = Outer::new(&spec);
-    Route::new()
-        .at("/openapi.json", get(openapi_json.data(Arc::new(spec))))
-        .at("/docs", get(docs_html.data(Arc::new(docs))))
-        .nest("/", service)
-        .around(home)
-        .with(outer)
-}
-
-/// The bare address leads to the documentation. It is no route of its own, since the service is
-/// nested at the root.
-async fn home(next: Arc<impl Endpoint>, request: Request) -> poem::Result<Response> {
-    if request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(Redirect::see_other("/docs").into_response());
-    }
-    next.call(request).await.map(IntoResponse::into_response)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "handlers own what they extract")]
-#[handler]
-fn openapi_json(spec: poem::web::Data<&Arc<serde_json::Value>>) -> Json<serde_json::Value> {
-    Json(spec.as_ref().clone())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "handlers own what they extract")]
-#[handler]
-fn docs_html(page: poem::web::Data<&Arc<String>>) -> Html<String> {
-    Html(page.to_string())
+    // Not nested in a `Route`, which would take the address of each request apart and put it together again.
+    service.into_endpoint().with(pages).with(outer)
 }

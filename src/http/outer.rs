@@ -10,6 +10,7 @@ use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde_json::Value;
 
+use super::pages::PATHS;
 use super::problem::Problem;
 
 const REQUEST_ID: &str = "X-Request-Id";
@@ -55,7 +56,7 @@ impl Outer {
             let methods = operations.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase());
             paths.add(path, methods.collect());
         }
-        for own in ["/", "/docs", "/openapi.json"] {
+        for own in PATHS {
             paths.add(own, vec!["GET".to_owned()]);
         }
         Self { paths: Arc::new(paths) }

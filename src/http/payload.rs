@@ -23,9 +23,10 @@ use crate::validate::MAX_BODY;
 const DRAINED: u64 = 4 * 1024 * 1024;
 
 /// The whole body, or a problem when it is too large. No more than `MAX_BODY` is kept.
-async fn read_bounded(body: poem::Body) -> Result<Vec<u8>> {
+async fn read_bounded(body: poem::Body, announced: usize) -> Result<Vec<u8>> {
     let mut reader = body.into_async_read().take(DRAINED);
-    let mut kept = Vec::new();
+    // Room to notice the end in, too.
+    let mut kept = Vec::with_capacity(announced.min(MAX_BODY) + 32);
     (&mut reader).take(MAX_BODY as u64 + 1).read_to_end(&mut kept).await.map_err(ReadBodyError::Io)?;
     if kept.len() > MAX_BODY {
         tokio::io::copy(&mut reader, &mut tokio::io::sink()).await.map_err(ReadBodyError::Io)?;
@@ -92,12 +93,13 @@ impl<T: OfKind> ParsePayload for Unchecked<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let announced =
-            request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|length| length > DRAINED) {
+        let announced = request.headers().get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
+        if announced > DRAINED {
             return Err(Problem::too_large().into());
         }
-        let body = read_bounded(body.take()?).await?.into();
+        let announced = usize::try_from(announced).unwrap_or(MAX_BODY);
+        let body = read_bounded(body.take()?, announced).await?.into();
         Ok(Self { body, kind: PhantomData })
     }
 }

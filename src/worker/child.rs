@@ -1,6 +1,8 @@
 //! The inside of a worker: one thread that reads a task, does it, and answers, until the pipe is closed.
 
-use std::io::{self, BufWriter};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::panic;
 
 use super::STACK;
@@ -37,7 +39,9 @@ where
     // What Typst and its exporter do in parallel is done in this thread: there is a process for each core.
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().map_err(io::Error::other)?;
     let mut answer_to = prepare();
-    let (mut input, mut output) = (io::stdin().lock(), BufWriter::new(io::stdout().lock()));
+    let mut input = io::stdin().lock();
+    // Not `Stdout`, which writes what comes after the last line break by itself and so wakes the service twice.
+    let mut output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     sandbox::limit(memory.saturating_add(STACK as u64))?;
     let hello = Hello { build: build.to_owned(), landlock };
     wire::write(&mut output, &postcard::to_stdvec(&hello).map_err(io::Error::other)?)?;

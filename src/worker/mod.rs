@@ -31,6 +31,8 @@ pub use sandbox::{Landlock, hide_memory};
 const STACK: usize = 64 * 1024 * 1024;
 /// After how many tasks the memory of a worker is looked at.
 const LOOK: u64 = 32;
+/// Longest task, in bytes, that a worker gets before its last answer is read: half of a pipe.
+const LONGEST_AHEAD: usize = 32 * 1024;
 /// Longest pause between two attempts to start a worker.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -184,36 +186,54 @@ impl Pool {
 impl Shared {
     /// Serves the queue with one process after the other, for as long as the service lives.
     async fn man(self: Arc<Self>, mut worker: Worker) {
+        let mut ahead = None;
         loop {
-            let job = self.queue.next().await;
-            if job.answer.is_closed() {
-                continue;
-            }
-            if job.since.elapsed() > self.settings.deadline {
-                // Its caller may have gone in this moment.
-                drop(job.answer.send(Err(self.busy(Priority::Interactive))));
-                continue;
-            }
-            let whole = self.work(job, &mut worker).await;
-            if !whole {
+            let job = match ahead.take() {
+                // What the worker has got already it does, whether or not somebody still waits.
+                Some(job) if worker.has_next => Some(job),
+                Some(job) => self.wanted(job),
+                None => self.wanted(self.queue.next().await),
+            };
+            let Some(job) = job else { continue };
+            let is_last = self.does_its_last(&worker);
+            if !self.work(job, &mut worker, &mut ahead, is_last).await {
                 worker = self.replace().await;
-            } else if self.has_done_its_share(&worker)
-                && let Some(spare) = self.spare_at_hand()
-            {
+            } else if is_last && let Some(spare) = self.spare_at_hand() {
                 self.replaced.fetch_add(1, Ordering::Relaxed);
                 worker = spare;
             }
         }
     }
 
+    /// A job, if somebody waits for it and it is not too late; who has waited too long is told.
+    fn wanted(&self, job: Job) -> Option<Job> {
+        if job.answer.is_closed() {
+            return None;
+        }
+        if job.since.elapsed() > self.settings.deadline {
+            // Its caller may have gone in this moment.
+            drop(job.answer.send(Err(self.busy(Priority::Interactive))));
+            return None;
+        }
+        Some(job)
+    }
+
+    /// A job to give to a worker that has just finished one and not yet handed it over. It is short enough for
+    /// the worker's pipe to take it at once, even while the worker is still writing its answer.
+    fn following(&self) -> Option<Job> {
+        std::iter::from_fn(|| self.queue.next_of(LONGEST_AHEAD)).find_map(|job| self.wanted(job))
+    }
+
     /// Does a job; whether the worker can be used again. After a crash the job gets a second try with another
-    /// worker; after a kill from outside, which says nothing of the job, a third.
-    async fn work(&self, job: Job, worker: &mut Worker) -> bool {
+    /// worker; after a kill from outside, which says nothing of the job, a third. Unless it is the worker's last,
+    /// the worker gets another one right after, which is left in `ahead`.
+    async fn work(&self, job: Job, worker: &mut Worker, ahead: &mut Option<Job>, is_last: bool) -> bool {
         let mut tries = 0;
         let (result, whole) = loop {
             tries += 1;
             let began = Instant::now();
-            match worker.ask(&job.task, self.settings.deadline).await {
+            let following = || if is_last { None } else { self.following() };
+            match worker.ask(&job, self.settings.deadline, ahead, following).await {
                 Ok(answer) => {
                     self.note(began.elapsed());
                     break (Ok(Bytes::from(answer)), true);
@@ -251,8 +271,9 @@ impl Shared {
         spares.try_recv().ok().and_then(|mut worker| (!worker.has_ended()).then_some(worker))
     }
 
-    fn has_done_its_share(&self, worker: &Worker) -> bool {
-        worker.done >= self.settings.recycle_after
+    /// Whether the next job is the last that a worker gets.
+    fn does_its_last(&self, worker: &Worker) -> bool {
+        worker.done + 1 >= self.settings.recycle_after
             || (worker.done.is_multiple_of(LOOK)
                 && worker.growth().is_some_and(|growth| growth > self.settings.recycle_growth))
     }

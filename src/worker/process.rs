@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use super::queue::Job;
 use super::sandbox::Landlock;
 use super::wire::{self, Hello};
 
@@ -77,6 +78,8 @@ pub(super) struct Worker {
     pub(super) landlock: Landlock,
     /// Tasks that it has done.
     pub(super) done: u64,
+    /// Whether it has been given a task ahead.
+    pub(super) has_next: bool,
     /// Resident bytes when it was new.
     baseline: u64,
 }
@@ -100,7 +103,11 @@ impl Worker {
         let errors = child.stderr.take().ok_or_else(missing)?;
         let last_words = Arc::default();
         let listener = tokio::spawn(listen(errors, Arc::clone(&last_words)));
-        let hello = match timeout(START, wire::receive(&mut output)).await {
+        let hello = async {
+            let length = wire::arrival(&mut output).await?;
+            wire::receive(&mut output, length).await
+        };
+        let hello = match timeout(START, hello).await {
             Ok(Ok(message)) => postcard::from_bytes::<Hello>(&message).map_err(|_| StartError::OtherBuild)?,
             Ok(Err(_)) => {
                 // The process has closed its pipes; what it had to say is on its way.
@@ -112,14 +119,23 @@ impl Worker {
         if hello.build != program.build {
             return Err(StartError::OtherBuild);
         }
-        let mut worker = Self { child, input, output, last_words, landlock: hello.landlock, done: 0, baseline: 0 };
+        let landlock = hello.landlock;
+        let mut worker = Self { child, input, output, last_words, landlock, done: 0, has_next: false, baseline: 0 };
         worker.baseline = worker.resident().unwrap_or(0);
         Ok(worker)
     }
 
-    /// Has a task done. After an error the worker is of no more use.
-    pub(super) async fn ask(&mut self, task: &[u8], deadline: Duration) -> Result<Vec<u8>, Ended> {
-        match timeout(deadline, self.exchange(task)).await {
+    /// Has a job done, which the worker may have been given ahead. As soon as there is an answer, and before it is
+    /// read, the worker gets what `following` gives: so it does not wait while the answer is handed over. That job
+    /// is left in `ahead`, and the next call must be for it. After an error the worker is of no more use.
+    pub(super) async fn ask(
+        &mut self,
+        job: &Job,
+        deadline: Duration,
+        ahead: &mut Option<Job>,
+        following: impl FnOnce() -> Option<Job>,
+    ) -> Result<Vec<u8>, Ended> {
+        match timeout(deadline, self.exchange(job, ahead, following)).await {
             Ok(Ok(answer)) => {
                 self.done += 1;
                 Ok(answer)
@@ -129,9 +145,24 @@ impl Worker {
         }
     }
 
-    async fn exchange(&mut self, task: &[u8]) -> std::io::Result<Vec<u8>> {
-        self.input.write_all(&wire::framed(task)?).await?;
-        wire::receive(&mut self.output).await
+    async fn exchange(
+        &mut self,
+        job: &Job,
+        ahead: &mut Option<Job>,
+        following: impl FnOnce() -> Option<Job>,
+    ) -> std::io::Result<Vec<u8>> {
+        if !std::mem::take(&mut self.has_next) {
+            self.input.write_all(&wire::framed(&job.task)?).await?;
+        }
+        let length = wire::arrival(&mut self.output).await?;
+        if ahead.is_none() {
+            *ahead = following();
+            if let Some(next) = ahead {
+                self.has_next = true;
+                self.input.write_all(&wire::framed(&next.task)?).await?;
+            }
+        }
+        wire::receive(&mut self.output, length).await
     }
 
     /// Why the pipe broke.

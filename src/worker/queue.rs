@@ -91,6 +91,14 @@ impl Queue {
         }
     }
 
+    /// The next task, if there is one now and it is not too long.
+    pub(super) fn next_of(&self, longest: usize) -> Option<Job> {
+        let mut state = self.state();
+        let State { interactive, bulk, .. } = &mut *state;
+        let line = if interactive.is_empty() { bulk } else { interactive };
+        if line.front()?.task.len() <= longest { line.pop_front() } else { None }
+    }
+
     /// How many tasks wait that a new one of a priority would have to wait for.
     pub(super) fn waiting(&self, priority: Priority) -> usize {
         let state = self.state();

@@ -49,17 +49,21 @@ pub(super) fn read(from: &mut impl Read, message: &mut Vec<u8>) -> io::Result<bo
     from.read_exact(message).map(|()| true)
 }
 
-/// Writes a message and flushes.
+/// Writes a message at once.
 pub(super) fn write(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
-    to.write_all(&framed(message)?)?;
-    to.flush()
+    to.write_all(&framed(message)?)
 }
 
-/// Reads a message without blocking a thread.
-pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+/// Waits for a message, without blocking a thread, and gives its length. [`receive`] reads the rest.
+pub(super) async fn arrival(from: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
     let mut header = [0; 4];
     from.read_exact(&mut header).await?;
-    let mut message = vec![0; length(header)?];
+    length(header)
+}
+
+/// Reads a message that has arrived.
+pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin), length: usize) -> io::Result<Vec<u8>> {
+    let mut message = vec![0; length];
     from.read_exact(&mut message).await?;
     Ok(message)
 }
