@@ -1,19 +1,23 @@
 //! The composition root: puts the parts together, serves, and stops without cutting anything off.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use poem::Server;
-use poem::listener::{Acceptor, Listener, TcpListener};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::access::{self, Access, Limiter};
+use crate::audit::Audit;
 use crate::cache::{self, Cache};
 use crate::config::Config;
+use crate::http::{Server, ServerError, ServerSettings};
 #[cfg(debug_assertions)]
 use crate::pipeline;
 use crate::pipeline::Pipeline;
+use crate::store::{Role, Store, StoreError};
+use crate::telemetry::metrics::Metrics;
 use crate::worker::{self, Pool, Program, StartError};
 use crate::{http, render};
 
@@ -25,18 +29,12 @@ const SHUTDOWN: Duration = Duration::from_secs(30);
 pub enum ServeError {
     /// The address is not of this machine alone.
     #[error(
-        "`{0}` can be reached from other machines, and there is no authentication yet; bind a loopback address such as `127.0.0.1:8080`"
+        "`{0}` can be reached from other machines, where anybody could do everything; set `access.open = false` and make a key with `skoledok key create`, or bind a loopback address such as `127.0.0.1:8080`"
     )]
     PublicAddress(SocketAddr),
-    /// The address can not be used.
-    #[error("can not listen on `{address}`")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    /// The address or the certificate can not be used.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// The system refuses what the service needs.
     #[error("the system refuses what the service needs")]
     System(#[from] std::io::Error),
@@ -46,6 +44,15 @@ pub enum ServeError {
     /// The cache can not be set up.
     #[error(transparent)]
     Cache(#[from] cache::SettingsError),
+    /// The store can not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing can be counted.
+    #[error("the metrics can not be started")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// Tokens can not be checked.
+    #[error(transparent)]
+    Tokens(#[from] access::ClientError),
 }
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way. Prints the address to standard
@@ -54,8 +61,8 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub fn serve(config: Config) -> Result<(), ServeError> {
-    if !config.bind.ip().is_loopback() {
-        return Err(ServeError::PublicAddress(config.bind));
+    if config.access.open && !config.server.bind.ip().is_loopback() {
+        return Err(ServeError::PublicAddress(config.server.bind));
     }
     worker::quiet_panics();
     worker::hide_memory()?;
@@ -64,41 +71,71 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 }
 
 async fn run(config: Config) -> Result<(), ServeError> {
-    let address = config.bind;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let pool = Pool::new(config.render);
-    let cache = Cache::start(config.cache)?;
-    let ready = Arc::new(AtomicBool::new(false));
-    let acceptor =
-        TcpListener::bind(address).into_acceptor().await.map_err(|source| ServeError::Bind { address, source })?;
-    for bound in acceptor.local_addr() {
-        println!(
-            "listening on http://{}",
-            bound.as_socket_addr().map_or_else(|| bound.to_string(), ToString::to_string)
-        );
-    }
+    // First, since it takes longest.
     let workers = pool.clone();
-    let start = workers.start(render_worker(config.render_memory));
-    let server = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(
-        http::routes(Pipeline::new(pool, cache), Arc::clone(&ready)),
-        async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            tracing::info!("stopping: finishing what is under way");
-        },
-        Some(SHUTDOWN),
-    );
-    tokio::pin!(server);
-    tokio::select! {
-        done = &mut server => return Ok(done?),
-        started = start => started?,
+    let start = tokio::spawn(async move { workers.start(render_worker(config.render_memory)).await });
+    let cache = Cache::start(config.cache)?;
+    let store = Store::open(&config.store, Role::Service).await?;
+    let is_open = config.access.open;
+    let access = Arc::new(Access::start(config.access, store.clone())?);
+    let (audit, writer) = Audit::start(store.clone());
+    let ready = Arc::new(AtomicBool::new(false));
+    let listening = Server::bind(config.server.clone()).await?;
+    println!("listening on {}", listening.url());
+    let pipeline = Pipeline::new(pool, cache);
+    let scrape = http::Scrape { metrics: Metrics::start()?, pipeline: pipeline.clone(), audit: audit.health() };
+    let metrics = match config.metrics_bind {
+        Some(address) => {
+            serve_metrics(address, &config.server, scrape).await?;
+            None
+        }
+        None => is_open.then_some(scrape),
+    };
+    let parts = http::Parts {
+        pipeline,
+        metrics,
+        store: store.clone(),
+        access,
+        limiter: config.limit.map(|limit| Arc::new(Limiter::new(limit))),
+        audit,
+        body_timeout: config.body_timeout,
+        ready: Arc::clone(&ready),
+    };
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing what is under way");
+    };
+    let until_stopped = async {
+        let mut served = pin!(listening.run(http::routes(parts), stop, SHUTDOWN));
+        tokio::select! {
+            () = &mut served => return Ok(()),
+            started = start => started.map_err(std::io::Error::other)??,
+        }
+        ready.store(true, Ordering::Release);
+        tracing::info!("ready");
+        served.await;
+        Ok(())
+    };
+    let result = until_stopped.await;
+    // Nobody can note any more; what was noted is written before the store is closed.
+    if tokio::time::timeout(SHUTDOWN, writer).await.is_err() {
+        tracing::error!("the audit log could not be written to its end");
     }
-    ready.store(true, Ordering::Release);
-    tracing::info!("ready");
-    Ok(server.await?)
+    store.close().await;
+    result
+}
+
+/// Serves the metrics on an address of their own, until the process ends.
+async fn serve_metrics(address: SocketAddr, settings: &ServerSettings, scrape: http::Scrape) -> Result<(), ServeError> {
+    let server = Server::bind(ServerSettings { bind: address, tls: None, ..settings.clone() }).await?;
+    tokio::spawn(server.run(scrape, std::future::pending(), Duration::ZERO));
+    Ok(())
 }
 
 /// How this program is started as a render worker: nothing of the environment goes with it.

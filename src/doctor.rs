@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::access::Access;
 use crate::app::{self, ServeError};
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::http;
 use crate::pipeline::{self, ProduceError};
 use crate::render::Engine;
+use crate::store::{Role, Store};
 use crate::worker::{Landlock, Pool, Settings};
 
 /// Longest wait for a Redis.
@@ -41,6 +44,7 @@ pub fn examine(config: Config) -> Result<Vec<Finding>, ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         findings.extend(workers(&config).await);
+        findings.extend(door(&config).await);
         findings.push(cache(config).await);
     });
     Ok(findings)
@@ -72,6 +76,53 @@ async fn workers(config: &Config) -> Vec<Finding> {
         _ => State::Warning("this kernel has none; use Linux 5.13 or later with `landlock` among `lsm=`"),
     };
     vec![finding(started, State::Ok), finding("landlock: workers can reach no files and no network", fence)]
+}
+
+/// The store, the issuer of tokens, and the certificate.
+async fn door(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let what = "store: it opens, and its tables are up to date";
+    let store = match Store::open(&config.store, Role::Command).await {
+        Ok(store) => store,
+        Err(error) => {
+            findings.push(finding(what, State::Fault(format!("{error}; see `[store]` of the settings"))));
+            return findings;
+        }
+    };
+    findings.push(finding(what, State::Ok));
+    let what = "audit log: no entry was changed or removed";
+    findings.push(match store.verify_audit().await {
+        Ok(Ok(_)) => finding(what, State::Ok),
+        Ok(Err(fault)) => finding(what, State::Fault(format!("{fault}; find out who did it"))),
+        Err(error) => finding(what, State::Fault(error.to_string())),
+    });
+    if config.access.tokens.is_some() {
+        let what = "access tokens: the keys of the issuer can be read";
+        let began = Instant::now();
+        let state = match Access::start(config.access.clone(), store.clone()) {
+            Ok(access) => {
+                while !access.is_well() && began.elapsed() < PATIENCE {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                if access.is_well() {
+                    State::Ok
+                } else {
+                    State::Warning("see `oauth.jwks_url`; API keys work without it")
+                }
+            }
+            Err(error) => State::Fault(error.to_string()),
+        };
+        findings.push(finding(what, state));
+    }
+    if let Some(files) = &config.server.tls {
+        let what = "TLS: certificate and key can be used";
+        findings.push(match http::check_tls(files) {
+            Ok(()) => finding(what, State::Ok),
+            Err(error) => finding(what, State::Fault(error.to_string())),
+        });
+    }
+    store.close().await;
+    findings
 }
 
 async fn cache(config: Config) -> Finding {

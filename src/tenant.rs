@@ -13,10 +13,16 @@ impl Tenant {
         Self(Cow::Borrowed("local"))
     }
 
-    /// A tenant by its name.
+    /// A tenant by its name: an organisation number.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
         Self(Cow::Owned(name.into()))
+    }
+
+    /// Whether it is the one of a service without authentication.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        *self == Self::local()
     }
 
     /// The name.

@@ -8,6 +8,9 @@ Tried on 2 busy cores with 2 tabs, CPU a letter, and kept where it was fastest:
     screen by CSS. `--single-process` halves the memory and costs throughput, since it has one thread for all tabs.
   - `Page.setDocumentContent` instead of a page in a file, 23 against 50 ms.
   - fonts by fontconfig, so that no document loads or checks a font file.
+
+As `gotenberg-way` none of this: the whole browser, a new tab for each document, which opens it as a file, waits until it is loaded,
+prints it and is closed. So does Gotenberg, whose browser is as warm.
 """
 
 import asyncio
@@ -28,6 +31,8 @@ from websockets.exceptions import WebSocketException
 from common import Failure, Job, Tally, fontconfig, for_paper, peak_kib, print_css, report, scratch
 
 PROGRAM = Path("/usr/bin/chromium-headless-shell")
+WHOLE_BROWSER = Path("/usr/bin/chromium")
+WHOLE_SWITCHES = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
 SWITCHES = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-threaded-compositing", "--disable-extensions",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-breakpad",
@@ -108,6 +113,27 @@ class Tab:
         return base64.b64decode((await self.browser.call("Page.printToPDF", self.session, **PRINT))["data"])
 
 
+class TabForEach:
+    """A new tab for each document, as Gotenberg does."""
+
+    def __init__(self, browser: Browser, file: Path) -> None:
+        self.browser, self.file = browser, file
+
+    async def render(self, page: str) -> bytes:
+        """Opens the page in a tab of its own, prints it, and closes the tab."""
+        self.file.write_text(page)
+        browser = self.browser
+        target = (await browser.call("Target.createTarget", url="about:blank"))["targetId"]
+        session = (await browser.call("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
+        loaded = browser.loads[session] = asyncio.Event()
+        await browser.call("Page.enable", session)
+        await browser.call("Page.navigate", session, url=self.file.as_uri())
+        await asyncio.wait_for(loaded.wait(), PATIENCE)
+        pdf = base64.b64decode((await browser.call("Page.printToPDF", session, **PRINT))["data"])
+        await browser.call("Target.closeTarget", targetId=target)
+        return pdf
+
+
 def with_css(page: str, css: str) -> str:
     """The page with the stylesheet for paper. Chromium has no `string()`, so the words are put in."""
 
@@ -151,10 +177,10 @@ async def endpoint(profile: Path, process: subprocess.Popen) -> str:
             port, path = (profile / "DevToolsActivePort").read_text().split()
             return f"ws://127.0.0.1:{port}{path}"
         await asyncio.sleep(0.05)
-    raise Failure(f"{PROGRAM} did not start: {(profile / 'errors').read_text(errors='replace').strip()[-500:]}")
+    raise Failure(f"the browser did not start: {(profile / 'errors').read_text(errors='replace').strip()[-500:]}")
 
 
-async def lane(tab: Tab, inputs: list[tuple[Path, str]], at: int, seconds: float) -> Tally:
+async def lane(tab: Tab | TabForEach, inputs: list[tuple[Path, str]], at: int, seconds: float) -> Tally:
     """What one tab does in the measured part."""
     tally = Tally(started=time.perf_counter())
     now = tally.started
@@ -183,9 +209,13 @@ async def measure(job: Job, process: subprocess.Popen, profile: Path) -> None:
     async with connect(await endpoint(profile, process), max_size=None, compression=None, ping_interval=None) as socket:
         browser = Browser(socket)
         version = (await browser.call("Browser.getVersion"))["product"]
-        tabs = [await Tab.open(browser) for _ in range(job.processes)]
+        tabs: list[Tab | TabForEach]
+        if job.name == "gotenberg-way":
+            tabs = [TabForEach(browser, profile / f"{number}.html") for number in range(job.processes)]
+        else:
+            tabs = [await Tab.open(browser) for _ in range(job.processes)]
 
-        async def warm_up(tab: Tab) -> None:
+        async def warm_up(tab: Tab | TabForEach) -> None:
             for path, page in inputs[:: max(1, len(inputs) // WARM_UP)]:
                 await named(path, tab.render(page))
 
@@ -206,11 +236,13 @@ async def measure(job: Job, process: subprocess.Popen, profile: Path) -> None:
 
 def run(job: Job) -> None:
     """Starts the browser with the shipped fonts alone, measures, and ends it."""
-    if not PROGRAM.exists():
-        raise Failure(f"{PROGRAM} is missing: run benches/peers/setup")
+    whole = job.name == "gotenberg-way"
+    program, switches = (WHOLE_BROWSER, WHOLE_SWITCHES) if whole else (PROGRAM, SWITCHES)
+    if not program.exists():
+        raise Failure(f"{program} is missing: run benches/peers/setup")
     with scratch() as profile:
         environment = os.environ | {"FONTCONFIG_FILE": str(fontconfig(profile)), "HOME": str(profile)}
-        command = [str(PROGRAM), *SWITCHES, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
+        command = [str(program), *switches, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
         with (profile / "errors").open("wb") as errors:
             process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors)
         try:

@@ -1,6 +1,6 @@
 """peer.py NAME --work DIR --kind letter|agreement --processes P --seconds S: renders prepared documents with another tool.
 
-NAME: typst-python, typst-cli, weasyprint, chromium. DIR holds letter/ and agreement/, each with 0000.json, data-0000.json,
+NAME: typst-python, typst-cli, weasyprint, chromium, gotenberg-way. DIR holds letter/ and agreement/, each with 0000.json, data-0000.json,
 0000.html and so on (README.md tells what they are). After a warm-up, P processes render for S seconds.
 Prints one line of JSON. Exit 0 done, 1 something failed, 2 wrong use.
 """
@@ -17,7 +17,13 @@ os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 from common import SLUGS, Failure, Job  # noqa: E402
 
-MODULES = {"typst-python": "typst_python", "typst-cli": "typst_cli", "weasyprint": "weasy", "chromium": "chromium"}
+MODULES = {
+    "typst-python": "typst_python",
+    "typst-cli": "typst_cli",
+    "weasyprint": "weasy",
+    "chromium": "chromium",
+    "gotenberg-way": "chromium",
+}
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ use crate::service::{self, Service};
 /// Different inputs of each kind: more than Typst remembers.
 const INPUTS: usize = 96;
 const SECONDS: usize = 8;
-const NAMES: [&str; 4] = ["typst-python", "typst-cli", "weasyprint", "chromium"];
+const NAMES: [&str; 5] = ["typst-python", "typst-cli", "weasyprint", "chromium", "gotenberg-way"];
 
 /// What a peer prints.
 #[derive(Deserialize)]

@@ -1,7 +1,9 @@
 //! Servers as processes of their own: skoledok, the bare handlers, Redis.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::load::{Answer, Caller, get};
@@ -50,23 +52,41 @@ impl Running {
 pub struct Service {
     running: Running,
     pub address: String,
+    store: PathBuf,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        for end in ["", "-wal", "-shm", ".lock"] {
+            // Not all of them are there.
+            drop(std::fs::remove_file(format!("{}{end}", self.store.display())));
+        }
+    }
 }
 
 impl Service {
     pub fn start(variables: &[(&str, &str)]) -> Self {
+        let service = Self::unready(variables);
+        service.await_ready();
+        // The spare starts behind it.
+        std::thread::sleep(Duration::from_secs(1));
+        service
+    }
+
+    fn unready(variables: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let store = std::env::temp_dir().join(format!("skoledok-bench-{}-{number}.db", std::process::id()));
         let mut running = Running::start(
             Command::new(env!("CARGO_BIN_EXE_skoledok"))
                 .args(["serve", "--bind", "127.0.0.1:0"])
+                .env("SKOLEDOK__STORE__URL", format!("sqlite:{}", store.display()))
                 .envs(variables.iter().copied())
                 .stdout(Stdio::piped()),
         );
         let line = running.first_line();
         let address = line.trim_start_matches("listening on http://").to_owned();
-        let service = Self { running, address };
-        service.await_ready();
-        // The spare starts behind it.
-        std::thread::sleep(Duration::from_secs(1));
-        service
+        Self { running, address, store }
     }
 
     fn await_ready(&self) {
@@ -161,14 +181,7 @@ pub fn start_times() -> Table {
     let mut table = Table::new("start", "From start to ready", &["starts/s", "CPU ms each", "p50 ms", "p99 ms", "MiB"]);
     for _ in 0..10 {
         let began = Instant::now();
-        let mut running = Running::start(
-            Command::new(env!("CARGO_BIN_EXE_skoledok"))
-                .args(["serve", "--bind", "127.0.0.1:0"])
-                .stdout(Stdio::piped()),
-        );
-        let line = running.first_line();
-        let address = line.trim_start_matches("listening on http://").to_owned();
-        let service = Service { running, address };
+        let service = Service::unready(&[]);
         service.await_ready();
         let seconds = began.elapsed().as_secs_f64();
         let micros = vec![(seconds * 1e6) as u32];

@@ -78,6 +78,19 @@ pub enum Source {
     Made,
 }
 
+impl Source {
+    /// A stable name, for metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Shared => "shared",
+            Self::Made => "made",
+        }
+    }
+}
+
 /// A document that was just made.
 pub struct New {
     /// What its owner says of it.

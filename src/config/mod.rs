@@ -2,6 +2,7 @@
 //! problems are told together.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use serde::Deserialize;
 use toml::{Table, Value};
 use zeroize::Zeroizing;
 
+use crate::access::{LimitSettings, TokenSettings};
 use crate::document::unhex;
-use crate::{cache, worker};
+use crate::{access, cache, http, store, worker};
 
 /// The defaults, with a comment on each.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -20,14 +22,24 @@ const PREFIX: &str = "SKOLEDOK__";
 /// All settings.
 #[derive(Clone)]
 pub struct Config {
-    /// Address to serve on.
-    pub bind: SocketAddr,
+    /// Address to serve on, and how.
+    pub server: http::ServerSettings,
+    /// Longest that a caller may take to send a body.
+    pub body_timeout: Duration,
+    /// Address for the metrics alone.
+    pub metrics_bind: Option<SocketAddr>,
     /// The pool of render workers.
     pub render: worker::Settings,
     /// Most bytes of memory of a render worker.
     pub render_memory: u64,
     /// The cache.
     pub cache: cache::Settings,
+    /// Where things last.
+    pub store: store::Settings,
+    /// Who may call.
+    pub access: access::Settings,
+    /// How often a tenant may call.
+    pub limit: Option<LimitSettings>,
 }
 
 /// What is wrong with the settings, each with its remedy.
@@ -38,6 +50,11 @@ pub struct Problems(pub Vec<String>);
 #[derive(Deserialize)]
 struct Tree {
     server: Server,
+    tls: TlsTable,
+    store: StoreTable,
+    access: AccessTable,
+    oauth: OauthTable,
+    telemetry: TelemetryTable,
     render: Render,
     cache: CacheTable,
 }
@@ -45,6 +62,45 @@ struct Tree {
 #[derive(Deserialize)]
 struct Server {
     bind: String,
+    head_timeout_ms: u64,
+    body_timeout_ms: u64,
+    write_timeout_ms: u64,
+    connections: usize,
+}
+
+#[derive(Deserialize)]
+struct TlsTable {
+    certificate_file: String,
+    key_file: String,
+}
+
+#[derive(Deserialize)]
+struct TelemetryTable {
+    metrics_bind: String,
+}
+
+#[derive(Deserialize)]
+struct StoreTable {
+    url: Zeroizing<String>,
+    url_file: String,
+    connections: u32,
+}
+
+#[derive(Deserialize)]
+struct AccessTable {
+    open: bool,
+    remember_seconds: u64,
+    requests_per_second: u32,
+    burst: u32,
+}
+
+#[derive(Deserialize)]
+struct OauthTable {
+    issuer: String,
+    jwks_url: String,
+    audience: String,
+    algorithms: String,
+    scope_prefix: String,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +173,18 @@ impl Config {
         if bind.is_err() {
             problems.push("`server.bind` is an address and a port, like `127.0.0.1:8080`".to_owned());
         }
+        let metrics_bind = match tree.telemetry.metrics_bind.as_str() {
+            "" => None,
+            text => {
+                let address = text.parse().ok();
+                if address.is_none() {
+                    problems.push(
+                        "`telemetry.metrics_bind` is an address and a port, like `127.0.0.1:9090`, or empty".to_owned(),
+                    );
+                }
+                address
+            }
+        };
         let mut within = |name: &str, value: u64, low: u64, high: u64| {
             if !(low..=high).contains(&value) {
                 problems.push(format!("`{name}` is {value}; it is at least {low} and at most {high}"));
@@ -133,13 +201,38 @@ impl Config {
         within("cache.largest_mib", tree.cache.largest_mib as u64, 1, 512);
         within("cache.redis_patience_ms", tree.cache.redis_patience_ms, 1, 1000);
         within("cache.redis_lock_ms", tree.cache.redis_lock_ms, 10, 600_000);
+        within("server.head_timeout_ms", tree.server.head_timeout_ms, 100, 600_000);
+        within("server.body_timeout_ms", tree.server.body_timeout_ms, 100, 600_000);
+        within("server.write_timeout_ms", tree.server.write_timeout_ms, 100, 600_000);
+        within("server.connections", tree.server.connections as u64, 1, 1_000_000);
+        within("store.connections", tree.store.connections.into(), 1, 1000);
+        within("access.remember_seconds", tree.access.remember_seconds, 0, 3600);
+        within("access.burst", tree.access.burst.into(), 1, 1_000_000);
+        let tls = match (tree.tls.certificate_file.as_str(), tree.tls.key_file.as_str()) {
+            ("", "") => Some(None),
+            ("", _) | (_, "") => {
+                problems.push("`tls.certificate_file` and `tls.key_file` go together".to_owned());
+                None
+            }
+            (certificate, key) => Some(Some(http::TlsFiles { certificate: certificate.into(), key: key.into() })),
+        };
         let cache = tree.cache.settings(problems);
+        let store_url = secret("store.url", &tree.store.url, &tree.store.url_file, problems);
+        let tokens = tree.oauth.settings(problems);
         if problems.len() > before {
             return None;
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Some(Self {
-            bind: bind.ok()?,
+            server: http::ServerSettings {
+                bind: bind.ok()?,
+                tls: tls?,
+                head_timeout: Duration::from_millis(tree.server.head_timeout_ms),
+                write_timeout: Duration::from_millis(tree.server.write_timeout_ms),
+                connections: tree.server.connections,
+            },
+            body_timeout: Duration::from_millis(tree.server.body_timeout_ms),
+            metrics_bind,
             render: worker::Settings {
                 workers: if workers == 0 { cores } else { workers },
                 queue,
@@ -149,6 +242,54 @@ impl Config {
             },
             render_memory: memory_mib << 20,
             cache: cache?,
+            store: store::Settings { url: store_url?, connections: tree.store.connections },
+            access: access::Settings {
+                open: tree.access.open,
+                remember: Duration::from_secs(tree.access.remember_seconds),
+                tokens,
+            },
+            limit: NonZeroU32::new(tree.access.requests_per_second)
+                .zip(NonZeroU32::new(tree.access.burst))
+                .map(|(rate, burst)| LimitSettings { rate, burst }),
+        })
+    }
+}
+
+impl OauthTable {
+    fn settings(&self, problems: &mut Vec<String>) -> Option<TokenSettings> {
+        if self.issuer.is_empty() {
+            if !self.audience.is_empty() || !self.jwks_url.is_empty() {
+                problems.push("`oauth.issuer` is missing beside the rest of `[oauth]`".to_owned());
+            }
+            return None;
+        }
+        if self.audience.is_empty() {
+            problems.push("`oauth.issuer` needs `oauth.audience`, or tokens for any other service would do".to_owned());
+        }
+        let is_safe = reqwest::Url::parse(&self.jwks_url).is_ok_and(|url| {
+            url.scheme() == "https"
+                || (url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost")))
+        });
+        if !is_safe {
+            problems.push("`oauth.jwks_url` is an address with `https`, like `https://maskinporten.no/jwk`".to_owned());
+        }
+        let algorithms = match access::algorithms(&self.algorithms) {
+            Ok(algorithms) if algorithms.is_empty() => {
+                problems.push("`oauth.algorithms` names at least one, like `RS256`".to_owned());
+                return None;
+            }
+            Ok(algorithms) => algorithms,
+            Err(name) => {
+                problems.push(format!("`oauth.algorithms`: `{name}` is none that a public key can check"));
+                return None;
+            }
+        };
+        Some(TokenSettings {
+            issuer: self.issuer.clone(),
+            jwks_url: self.jwks_url.clone(),
+            audience: self.audience.clone(),
+            algorithms,
+            scope_prefix: self.scope_prefix.clone(),
         })
     }
 }
@@ -203,7 +344,9 @@ impl CacheTable {
 
 /// A secret that stands in the setting itself or in a file; empty when in neither.
 fn secret(name: &str, value: &Zeroizing<String>, file: &str, problems: &mut Vec<String>) -> Option<Zeroizing<String>> {
-    match (value.is_empty(), file) {
+    // The URL of the store has a default that a file may replace.
+    let is_default = default_of(&defaults(), "store", "url").and_then(Value::as_str) == Some(value.as_str());
+    match (value.is_empty() || is_default, file) {
         (_, "") => Some(value.clone()),
         (false, _) => {
             problems.push(format!("`{name}` and `{name}_file` are both set; one of them is enough"));
@@ -330,7 +473,7 @@ mod tests {
     #[test]
     fn the_defaults_are_whole() {
         let config = Config::load(None, [], &Flags::default()).expect("the defaults are right");
-        assert_eq!(config.bind.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.server.bind.to_string(), "127.0.0.1:8080");
         assert!(config.render.workers > 0);
         assert!(config.cache.redis.is_none());
     }
@@ -342,7 +485,7 @@ mod tests {
         assert_eq!((config.render.queue, config.render.deadline), (7, Duration::from_millis(700)));
         let flags = Flags { bind: Some(([127, 0, 0, 1], 2).into()) };
         let config = Config::load(None, [("SKOLEDOK__SERVER__BIND".to_owned(), "[::1]:3".to_owned())], &flags);
-        assert_eq!(config.expect("all is right").bind.port(), 2);
+        assert_eq!(config.expect("all is right").server.bind.port(), 2);
     }
 
     #[test]

@@ -8,18 +8,20 @@ use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
+use super::caller::{Caller, ToRender};
 use super::negotiate;
 use super::payload::{OfKind, Unchecked};
 use super::problem::{Failure, Fault, OfCheck, OfDocument, Problem};
 use super::representation::{self, CacheStatus};
+use crate::audit::Audit;
+use crate::cache::Source;
 use crate::document::{
     AnnualPlan, ConsentForm, CooperationAgreement, HomeSchoolGuide, MeetingSchedule, ParentLetter, PdfStandard,
-    SoveiActivityPlan,
+    SoveiActivityPlan, hex,
 };
 use crate::pipeline::{Delivered, Freshness, Pipeline, Request};
 use crate::render::Options;
 use crate::template;
-use crate::tenant::Tenant;
 use crate::worker::Priority;
 
 #[derive(Tags)]
@@ -137,6 +139,7 @@ impl<const CALENDAR: bool> ApiResponse for DocumentResponse<CALENDAR> {
 /// The operations on documents.
 pub(super) struct DocumentApi {
     pub(super) pipeline: Pipeline,
+    pub(super) audit: Audit,
 }
 
 type Rendering<const CALENDAR: bool> = Result<DocumentResponse<CALENDAR>, Failure<OfDocument>>;
@@ -152,6 +155,7 @@ struct Wanted {
 impl DocumentApi {
     async fn make<T: OfKind, const CALENDAR: bool>(
         &self,
+        caller: &Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<T>,
         wanted: Wanted,
@@ -171,14 +175,18 @@ impl DocumentApi {
         let asked = negotiate::locale(headers);
         let freshness = negotiate::freshness(headers);
         let request = Request {
-            tenant: Tenant::local(),
+            tenant: caller.principal.tenant.clone(),
             kind: T::KIND,
             body: body.body,
             options,
             freshness,
             priority: Priority::Interactive,
         };
+        let line = caller.line(&self.audit)?;
         let delivered = self.pipeline.produce(request).await.map_err(|error| Problem::of_production(&error, asked))?;
+        if delivered.source == Source::Made {
+            line.write(&format!("render {}", T::KIND.slug()), &hex(&delivered.label.digest), "made");
+        }
         Ok(DocumentResponse { delivered, freshness, minimal: negotiate::wants_minimal(headers) })
     }
 
@@ -209,6 +217,7 @@ impl DocumentApi {
     )]
     async fn render_cooperation_agreement(
         &self,
+        caller: Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<CooperationAgreement>,
         /// Standards of the PDF.
@@ -220,7 +229,7 @@ impl DocumentApi {
         #[oai(validator(minimum(value = "36"), maximum(value = "300")))]
         dpi: Query<Option<u16>>,
     ) -> Rendering<false> {
-        self.make(headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
+        self.make(&caller, headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
     }
 
     /// Makes a meeting schedule.
@@ -232,6 +241,7 @@ impl DocumentApi {
     )]
     async fn render_meeting_schedule(
         &self,
+        caller: Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<MeetingSchedule>,
         /// Standards of the PDF.
@@ -243,13 +253,14 @@ impl DocumentApi {
         #[oai(validator(minimum(value = "36"), maximum(value = "300")))]
         dpi: Query<Option<u16>>,
     ) -> Rendering<true> {
-        self.make(headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
+        self.make(&caller, headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
     }
 
     /// Makes an annual plan.
     #[oai(path = "/render/annual-plan", method = "post", tag = "Tag::Render", operation_id = "render_annual_plan")]
     async fn render_annual_plan(
         &self,
+        caller: Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<AnnualPlan>,
         /// Standards of the PDF.
@@ -261,13 +272,14 @@ impl DocumentApi {
         #[oai(validator(minimum(value = "36"), maximum(value = "300")))]
         dpi: Query<Option<u16>>,
     ) -> Rendering<true> {
-        self.make(headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
+        self.make(&caller, headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
     }
 
     /// Makes a letter to parents.
     #[oai(path = "/render/parent-letter", method = "post", tag = "Tag::Render", operation_id = "render_parent_letter")]
     async fn render_parent_letter(
         &self,
+        caller: Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<ParentLetter>,
         /// Standards of the PDF.
@@ -279,7 +291,7 @@ impl DocumentApi {
         #[oai(validator(minimum(value = "36"), maximum(value = "300")))]
         dpi: Query<Option<u16>>,
     ) -> Rendering<false> {
-        self.make(headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
+        self.make(&caller, headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
     }
 
     /// Makes a home-school guide.
@@ -291,6 +303,7 @@ impl DocumentApi {
     )]
     async fn render_home_school_guide(
         &self,
+        caller: Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<HomeSchoolGuide>,
         /// Standards of the PDF.
@@ -302,13 +315,14 @@ impl DocumentApi {
         #[oai(validator(minimum(value = "36"), maximum(value = "300")))]
         dpi: Query<Option<u16>>,
     ) -> Rendering<false> {
-        self.make(headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
+        self.make(&caller, headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
     }
 
     /// Makes a consent form.
     #[oai(path = "/render/consent-form", method = "post", tag = "Tag::Render", operation_id = "render_consent_form")]
     async fn render_consent_form(
         &self,
+        caller: Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<ConsentForm>,
         /// Standards of the PDF.
@@ -320,7 +334,7 @@ impl DocumentApi {
         #[oai(validator(minimum(value = "36"), maximum(value = "300")))]
         dpi: Query<Option<u16>>,
     ) -> Rendering<false> {
-        self.make(headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
+        self.make(&caller, headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
     }
 
     /// Makes a SoVei activity plan.
@@ -332,6 +346,7 @@ impl DocumentApi {
     )]
     async fn render_sovei_activity_plan(
         &self,
+        caller: Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<SoveiActivityPlan>,
         /// Standards of the PDF.
@@ -343,7 +358,7 @@ impl DocumentApi {
         #[oai(validator(minimum(value = "36"), maximum(value = "300")))]
         dpi: Query<Option<u16>>,
     ) -> Rendering<false> {
-        self.make(headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
+        self.make(&caller, headers, body, Wanted { standard: standard.0, page: page.0, dpi: dpi.0 }).await
     }
 
     /// Checks a cooperation agreement and tells all faults and warnings.
@@ -355,6 +370,7 @@ impl DocumentApi {
     )]
     async fn validate_cooperation_agreement(
         &self,
+        _caller: Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<CooperationAgreement>,
     ) -> Validation {
@@ -368,7 +384,12 @@ impl DocumentApi {
         tag = "Tag::Validate",
         operation_id = "validate_meeting_schedule"
     )]
-    async fn validate_meeting_schedule(&self, headers: &HeaderMap, body: Unchecked<MeetingSchedule>) -> Validation {
+    async fn validate_meeting_schedule(
+        &self,
+        _caller: Caller<ToRender>,
+        headers: &HeaderMap,
+        body: Unchecked<MeetingSchedule>,
+    ) -> Validation {
         self.check(headers, body).await
     }
 
@@ -379,7 +400,12 @@ impl DocumentApi {
         tag = "Tag::Validate",
         operation_id = "validate_annual_plan"
     )]
-    async fn validate_annual_plan(&self, headers: &HeaderMap, body: Unchecked<AnnualPlan>) -> Validation {
+    async fn validate_annual_plan(
+        &self,
+        _caller: Caller<ToRender>,
+        headers: &HeaderMap,
+        body: Unchecked<AnnualPlan>,
+    ) -> Validation {
         self.check(headers, body).await
     }
 
@@ -390,7 +416,12 @@ impl DocumentApi {
         tag = "Tag::Validate",
         operation_id = "validate_parent_letter"
     )]
-    async fn validate_parent_letter(&self, headers: &HeaderMap, body: Unchecked<ParentLetter>) -> Validation {
+    async fn validate_parent_letter(
+        &self,
+        _caller: Caller<ToRender>,
+        headers: &HeaderMap,
+        body: Unchecked<ParentLetter>,
+    ) -> Validation {
         self.check(headers, body).await
     }
 
@@ -401,7 +432,12 @@ impl DocumentApi {
         tag = "Tag::Validate",
         operation_id = "validate_home_school_guide"
     )]
-    async fn validate_home_school_guide(&self, headers: &HeaderMap, body: Unchecked<HomeSchoolGuide>) -> Validation {
+    async fn validate_home_school_guide(
+        &self,
+        _caller: Caller<ToRender>,
+        headers: &HeaderMap,
+        body: Unchecked<HomeSchoolGuide>,
+    ) -> Validation {
         self.check(headers, body).await
     }
 
@@ -412,7 +448,12 @@ impl DocumentApi {
         tag = "Tag::Validate",
         operation_id = "validate_consent_form"
     )]
-    async fn validate_consent_form(&self, headers: &HeaderMap, body: Unchecked<ConsentForm>) -> Validation {
+    async fn validate_consent_form(
+        &self,
+        _caller: Caller<ToRender>,
+        headers: &HeaderMap,
+        body: Unchecked<ConsentForm>,
+    ) -> Validation {
         self.check(headers, body).await
     }
 
@@ -425,6 +466,7 @@ impl DocumentApi {
     )]
     async fn validate_sovei_activity_plan(
         &self,
+        _caller: Caller<ToRender>,
         headers: &HeaderMap,
         body: Unchecked<SoveiActivityPlan>,
     ) -> Validation {

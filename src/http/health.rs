@@ -4,12 +4,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi, Tags};
 
 use super::problem::{Failure, OfProbe, Problem};
+use crate::access::Access;
+use crate::audit::AuditHealth;
 use crate::pipeline::Pipeline;
+use crate::store::Store;
+
+/// Longest that a probe waits for the store.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Tags)]
 enum Tag {
@@ -43,11 +50,14 @@ struct Life {
 }
 
 /// State of the parts. The workers are degraded while one is being replaced, the cache while its Redis is
-/// away or refuses documents.
+/// away or refuses documents, the store while it does not answer or the audit log waits to be written, and access while the keys
+/// of the issuer of tokens are not known.
 #[derive(Debug, Object)]
 struct Parts {
     workers: Status,
     cache: Status,
+    store: Status,
+    access: Status,
 }
 
 /// State of the service, which is the worst of its parts.
@@ -66,7 +76,16 @@ fn version() -> String {
 /// The probes.
 pub(super) struct HealthApi {
     pub(super) pipeline: Pipeline,
+    pub(super) store: Store,
+    pub(super) access: Arc<Access>,
+    pub(super) audit: AuditHealth,
     pub(super) ready: Arc<AtomicBool>,
+}
+
+impl HealthApi {
+    async fn store_answers(&self) -> bool {
+        matches!(tokio::time::timeout(PATIENCE, self.store.ping()).await, Ok(Ok(())))
+    }
 }
 
 #[OpenApi(prefix_path = "/health", tag = "Tag::Operation")]
@@ -87,8 +106,11 @@ impl HealthApi {
         let parts = Parts {
             workers: Status::of(census.workers >= census.wanted),
             cache: Status::of(self.pipeline.cache().is_well()),
+            store: Status::of(self.audit.is_well() && self.store_answers().await),
+            access: Status::of(self.access.is_well()),
         };
-        let is_well = parts.workers == Status::Ok && parts.cache == Status::Ok;
+        let is_well =
+            [parts.workers, parts.cache, parts.store, parts.access].into_iter().all(|part| part == Status::Ok);
         Ok(Json(Readiness { status: Status::of(is_well), version: version(), parts }))
     }
 }

@@ -1,5 +1,7 @@
 //! The service over HTTP: routes, payloads, problems.
 
+mod audit;
+mod caller;
 mod document;
 mod health;
 mod kind;
@@ -9,26 +11,56 @@ mod pages;
 mod payload;
 mod problem;
 mod representation;
+mod server;
 mod spec;
 mod stored;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint};
 use poem_openapi::OpenApiService;
 
+use crate::access::{Access, Limiter};
+use crate::audit::Audit;
 use crate::pipeline::Pipeline;
+use crate::store::Store;
+use caller::Door;
 use outer::Outer;
 use pages::Pages;
+pub use pages::Scrape;
+pub use server::{Server, ServerError, ServerSettings, TlsFiles, check_tls};
 pub use spec::openapi;
 
-fn service(pipeline: Pipeline, ready: Arc<AtomicBool>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
+/// What the operations work with.
+pub struct Parts {
+    /// Makes documents.
+    pub pipeline: Pipeline,
+    /// What lasts.
+    pub store: Store,
+    /// Lets callers in.
+    pub access: Arc<Access>,
+    /// Counts their requests.
+    pub limiter: Option<Arc<Limiter>>,
+    /// Notes what they do.
+    pub audit: Audit,
+    /// The metrics, when they are shown beside the API.
+    pub metrics: Option<Scrape>,
+    /// Longest that a caller may take to send a body.
+    pub body_timeout: Duration,
+    /// Set once the render workers are warm.
+    pub ready: Arc<AtomicBool>,
+}
+
+fn service(parts: Parts) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
+    let Parts { pipeline, store, access, audit, ready, .. } = parts;
     let apis = (
-        document::DocumentApi { pipeline: pipeline.clone() },
-        stored::StoredApi { pipeline: pipeline.clone() },
+        document::DocumentApi { pipeline: pipeline.clone(), audit: audit.clone() },
+        stored::StoredApi { pipeline: pipeline.clone(), audit: audit.clone() },
         kind::KindApi,
-        health::HealthApi { pipeline, ready },
+        audit::AuditApi { store: store.clone() },
+        health::HealthApi { pipeline, store, access, audit: audit.health(), ready },
     );
     OpenApiService::new(apis, "skoledok", env!("CARGO_PKG_VERSION"))
         .description(
@@ -38,16 +70,19 @@ fn service(pipeline: Pipeline, ready: Arc<AtomicBool>) -> OpenApiService<impl po
         .license(poem_openapi::LicenseObject::new("EUPL-1.2"))
 }
 
-/// All routes. `ready` is set once the render workers are warm.
-pub fn routes(pipeline: Pipeline, ready: Arc<AtomicBool>) -> impl Endpoint {
-    let service = service(pipeline, ready);
+/// All routes.
+pub fn routes(parts: Parts) -> impl Endpoint {
+    let (metrics, body_timeout) = (parts.metrics.clone(), parts.body_timeout);
+    let door = Door { access: Arc::clone(&parts.access), limiter: parts.limiter.clone() };
+    let service = service(parts);
     let own = service.spec();
     let spec = spec::complete(&own);
     let pages = Pages {
         docs: spec::docs_page(&service.swagger_ui_html(), &own, &spec).into(),
         openapi: spec.to_string().into(),
+        metrics,
     };
-    let outer = Outer::new(&spec);
+    let outer = Outer::new(&spec, body_timeout);
     // Not nested in a `Route`, which would take the address of each request apart and put it together again.
-    service.into_endpoint().with(pages).with(outer)
+    service.into_endpoint().with(door).with(pages).with(outer)
 }

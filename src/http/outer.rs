@@ -3,39 +3,45 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use poem::error::NotFoundError;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde_json::Value;
 
+use super::caller::{LimitTold, RequestId};
 use super::pages::PATHS;
+use super::payload::BodyTimeout;
 use super::problem::Problem;
+use crate::telemetry::metrics::Route;
 
 const REQUEST_ID: &str = "X-Request-Id";
 
 /// The middleware. It knows the paths of the API, for `Allow` and for the log.
 pub(super) struct Outer {
     paths: Arc<Paths>,
+    body_timeout: Duration,
 }
 
 /// A path of the API, and its methods.
 struct Known {
     pattern: String,
     methods: Vec<String>,
+    metrics: Route,
 }
 
 /// The paths of the API: those without parameters by their text, the few others one after the other.
-#[derive(Default)]
 struct Paths {
     plain: HashMap<String, Known>,
     with_parameters: Vec<Known>,
+    /// Requests for what is not there.
+    others: Route,
 }
 
 impl Paths {
     fn add(&mut self, pattern: &str, methods: Vec<String>) {
-        let known = Known { pattern: pattern.to_owned(), methods };
+        let known = Known { pattern: pattern.to_owned(), methods, metrics: Route::new(pattern) };
         if pattern.contains('{') {
             self.with_parameters.push(known);
         } else {
@@ -50,8 +56,8 @@ impl Paths {
 }
 
 impl Outer {
-    pub(super) fn new(spec: &Value) -> Self {
-        let mut paths = Paths::default();
+    pub(super) fn new(spec: &Value, body_timeout: Duration) -> Self {
+        let mut paths = Paths { plain: HashMap::new(), with_parameters: Vec::new(), others: Route::new("-") };
         for (path, operations) in spec.get("paths").and_then(Value::as_object).into_iter().flatten() {
             let methods = operations.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase());
             paths.add(path, methods.collect());
@@ -59,7 +65,7 @@ impl Outer {
         for own in PATHS {
             paths.add(own, vec!["GET".to_owned()]);
         }
-        Self { paths: Arc::new(paths) }
+        Self { paths: Arc::new(paths), body_timeout }
     }
 }
 
@@ -67,7 +73,7 @@ impl<E: Endpoint> Middleware<E> for Outer {
     type Output = OuterEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        OuterEndpoint { inner, paths: Arc::clone(&self.paths) }
+        OuterEndpoint { inner, paths: Arc::clone(&self.paths), body_timeout: self.body_timeout }
     }
 }
 
@@ -75,14 +81,19 @@ impl<E: Endpoint> Middleware<E> for Outer {
 pub(super) struct OuterEndpoint<E> {
     inner: E,
     paths: Arc<Paths>,
+    body_timeout: Duration,
 }
 
 impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
+    async fn call(&self, mut request: Request) -> Result<Response> {
         let began = Instant::now();
         let id = request_id(&request);
+        request.set_data(RequestId(id.clone()));
+        request.set_data(BodyTimeout(self.body_timeout));
+        let limit = LimitTold::default();
+        request.set_data(limit.clone());
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
         let known = self.paths.find(&path);
@@ -100,16 +111,20 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }
+        limit.tell(response.headers_mut());
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
+        let took = began.elapsed();
+        let (route, status) = (known.map_or("-", |known| known.pattern.as_str()), response.status().as_u16());
+        known.map_or(&self.paths.others, |known| &known.metrics).count(method_name(&method), status, took);
         // A path that is not ours can hold anything, so only the pattern is logged.
         tracing::info!(
             request_id = id,
             method = method_name(&method),
-            route = known.map_or("-", |known| known.pattern.as_str()),
-            status = response.status().as_u16(),
-            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            route,
+            status,
+            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "request"
         );
         Ok(response)

@@ -1,6 +1,7 @@
 //! The body of a request: JSON of a kind, read strictly and bounded, checked later all at once.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use bytes::Bytes;
 use poem::error::ReadBodyError;
@@ -10,6 +11,7 @@ use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 
 use super::problem::Problem;
 use crate::document::{
@@ -21,6 +23,10 @@ use crate::validate::MAX_BODY;
 /// Most bytes of a body that is too large which are read and thrown away, so that a caller who
 /// sends before it listens gets the answer rather than a broken connection.
 const DRAINED: u64 = 4 * 1024 * 1024;
+
+/// Longest that a caller may take to send a body.
+#[derive(Clone, Copy)]
+pub(super) struct BodyTimeout(pub(super) Duration);
 
 /// The whole body, or a problem when it is too large. No more than `MAX_BODY` is kept.
 async fn read_bounded(body: poem::Body, announced: usize) -> Result<Vec<u8>> {
@@ -99,8 +105,12 @@ impl<T: OfKind> ParsePayload for Unchecked<T> {
             return Err(Problem::too_large().into());
         }
         let announced = usize::try_from(announced).unwrap_or(MAX_BODY);
-        let body = read_bounded(body.take()?, announced).await?.into();
-        Ok(Self { body, kind: PhantomData })
+        let reading = read_bounded(body.take()?, announced);
+        let body = match request.data::<BodyTimeout>() {
+            Some(BodyTimeout(longest)) => timeout(*longest, reading).await.map_err(|_| Problem::too_slow())??,
+            None => reading.await?,
+        };
+        Ok(Self { body: body.into(), kind: PhantomData })
     }
 }
 

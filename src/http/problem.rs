@@ -1,5 +1,6 @@
 //! Problems (RFC 9457): the one table that turns what goes wrong into what the caller is told.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use poem::error::{
@@ -12,10 +13,13 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSch
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
 
+use crate::access::{Refusal, Scope};
+use crate::audit::NotNoted;
 use crate::cache::NotRemoved;
 use crate::document::Locale;
 use crate::pipeline::ProduceError;
 use crate::render::RenderError;
+use crate::store::StoreError;
 use crate::validate::{Finding, MAX_BODY, Told, Unreadable};
 use crate::worker::WorkError;
 
@@ -77,6 +81,26 @@ pub(super) struct Problem {
     /// Bytes of a document that is shorter than the range asked for.
     length: Option<usize>,
     language: Option<Locale>,
+    challenge: Option<Challenge>,
+}
+
+/// What `WWW-Authenticate` says (RFC 6750, 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Challenge {
+    Missing,
+    Invalid,
+    Scope(Scope),
+}
+
+impl fmt::Display for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer realm=\"skoledok\"")?;
+        match self {
+            Self::Missing => Ok(()),
+            Self::Invalid => f.write_str(", error=\"invalid_token\""),
+            Self::Scope(scope) => write!(f, ", error=\"insufficient_scope\", scope=\"{}\"", scope.name()),
+        }
+    }
 }
 
 impl ResponseError for Problem {
@@ -96,6 +120,7 @@ impl Problem {
             retry_after: None,
             length: None,
             language: None,
+            challenge: None,
         }
     }
 
@@ -113,6 +138,85 @@ impl Problem {
         problem
     }
 
+    /// Somebody is not let in (RFC 6750, 3.1).
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::Missing => {
+                let mut problem =
+                    Self::new(StatusCode::UNAUTHORIZED, "not-authenticated", "who calls is not known", detail);
+                problem.challenge = Some(Challenge::Missing);
+                problem
+            }
+            Refusal::Invalid(_) => {
+                let mut problem =
+                    Self::new(StatusCode::UNAUTHORIZED, "invalid-credentials", "the credentials are not good", detail);
+                problem.challenge = Some(Challenge::Invalid);
+                problem
+            }
+            Refusal::Unavailable => {
+                let mut problem = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "access-unavailable",
+                    "nobody can be let in now",
+                    detail,
+                );
+                problem.retry_after = Some(5);
+                problem
+            }
+        }
+    }
+
+    /// Somebody may not do this.
+    pub(super) fn not_allowed(needed: Scope) -> Self {
+        let name = needed.name();
+        let mut problem = Self::new(
+            StatusCode::FORBIDDEN,
+            "missing-scope",
+            "the credentials are not for this",
+            format!("the scope `{name}` is missing"),
+        );
+        problem.challenge = Some(Challenge::Scope(needed));
+        problem
+    }
+
+    /// Somebody calls too often.
+    pub(super) fn too_many(seconds: u64) -> Self {
+        let mut problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-requests",
+            "too many requests",
+            "try again after the time in `Retry-After`; `RateLimit-Policy` tells how many are allowed",
+        );
+        problem.retry_after = Some(seconds);
+        problem
+    }
+
+    /// What has to be noted can not be.
+    pub(super) fn not_noted(error: NotNoted) -> Self {
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "audit-unavailable",
+            "what is done can not be noted",
+            error.to_string(),
+        );
+        problem.retry_after = Some(5);
+        problem
+    }
+
+    /// The store does not answer.
+    pub(super) fn of_store(error: &StoreError) -> Self {
+        tracing::error!(error = error as &dyn std::error::Error, "the store does not answer");
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store-unavailable",
+            "the store does not answer",
+            "try again after the time in `Retry-After`",
+        );
+        problem.retry_after = Some(5);
+        problem
+    }
+
     /// Only places and reasons: never what the body holds.
     pub(super) fn unreadable(error: &Unreadable) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "unreadable-json", "the body is not JSON", error.to_string())
@@ -125,6 +229,10 @@ impl Problem {
             "the body is too large",
             format!("at most {MAX_BODY} bytes"),
         )
+    }
+
+    pub(super) fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "the body did not come in time", "send it at once")
     }
 
     pub(super) fn not_acceptable(offered: &str) -> Self {
@@ -267,6 +375,10 @@ impl Problem {
         if let Some(range) = self.length.and_then(|length| HeaderValue::try_from(format!("bytes */{length}")).ok()) {
             response.headers_mut().insert(header::CONTENT_RANGE, range);
         }
+        if let Some(challenge) = self.challenge.and_then(|challenge| HeaderValue::try_from(challenge.to_string()).ok())
+        {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if let Some(locale) = self.language {
             response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(locale.tag()));
         }
@@ -333,7 +445,7 @@ fn bounds(parameter: &str) -> &'static str {
 }
 
 /// The statuses that an operation can fail with.
-pub(super) trait Statuses: Send + Sync + std::fmt::Debug + 'static {
+pub(super) trait Statuses: Send + Sync + fmt::Debug + 'static {
     /// Status and its meaning.
     const LIST: &'static [(u16, &'static str)];
 }
@@ -346,6 +458,7 @@ impl Statuses for OfDocument {
     const LIST: &'static [(u16, &'static str)] = &[
         (400, "The body is not JSON (with line and column), or a parameter is wrong."),
         (406, "The kind can not be had in any of the accepted media types."),
+        (408, "The body did not come in time."),
         (413, "The body has more than 262144 bytes."),
         (415, "The body is not `application/json`."),
         (
@@ -353,7 +466,7 @@ impl Statuses for OfDocument {
             "The document is not valid: all faults, each with a JSON Pointer. Or it has no such page, or takes too much memory.",
         ),
         (500, "Our fault."),
-        (503, "Too much is waiting; see `Retry-After`."),
+        (503, "Too much is waiting, or who calls or what is done can not be looked up or noted; see `Retry-After`."),
         (504, "Rendering took longer than it may."),
     ];
 }
@@ -365,6 +478,7 @@ pub(super) struct OfCheck;
 impl Statuses for OfCheck {
     const LIST: &'static [(u16, &'static str)] = &[
         (400, "The body is not JSON, with line and column."),
+        (408, "The body did not come in time."),
         (413, "The body has more than 262144 bytes."),
         (415, "The body is not `application/json`."),
         (422, "The document takes too much memory."),
@@ -405,6 +519,15 @@ pub(super) struct OfPurge;
 impl Statuses for OfPurge {
     const LIST: &'static [(u16, &'static str)] =
         &[(500, "Our fault."), (503, "The shared cache can not be reached and may still hold them.")];
+}
+
+/// Failures of reading the audit log.
+#[derive(Debug)]
+pub(super) struct OfAudit;
+
+impl Statuses for OfAudit {
+    const LIST: &'static [(u16, &'static str)] =
+        &[(400, "A parameter is wrong."), (500, "Our fault."), (503, "The store does not answer; see `Retry-After`.")];
 }
 
 /// Failures of operations that look something up.

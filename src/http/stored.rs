@@ -7,11 +7,13 @@ use poem_openapi::param::Path;
 use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
+use super::caller::{Caller, ToAdminister, ToRender};
 use super::problem::{Failure, OfPurge, OfRemoval, OfStored, Problem};
 use super::representation::{self, CacheStatus};
+use crate::audit::Audit;
 use crate::cache::Id;
+use crate::document::hex;
 use crate::pipeline::{Delivered, Freshness, Pipeline};
-use crate::tenant::Tenant;
 
 #[derive(Tags)]
 enum Tag {
@@ -22,6 +24,7 @@ enum Tag {
 /// The operations on documents that were made before.
 pub(super) struct StoredApi {
     pub(super) pipeline: Pipeline,
+    pub(super) audit: Audit,
 }
 
 /// A document that was found, or as much of it as was asked for.
@@ -75,12 +78,13 @@ impl StoredApi {
     #[oai(path = "/:id", method = "get", operation_id = "get_document")]
     async fn get(
         &self,
+        caller: Caller<ToRender>,
         headers: &HeaderMap,
         /// From the `Content-Location` of the document.
         id: Path<String>,
     ) -> Result<Found, Failure<OfStored>> {
         let id = Id::parse(&id).ok_or_else(Problem::no_document)?;
-        let delivered = self.pipeline.find(&Tenant::local(), &id).await.ok_or_else(Problem::no_document)?;
+        let delivered = self.pipeline.find(&caller.principal.tenant, &id).await.ok_or_else(Problem::no_document)?;
         let mut response = show(headers, &delivered)?;
         CacheStatus::of(&delivered, Freshness::Any).tell(response.headers_mut());
         Ok(Found(response))
@@ -90,12 +94,20 @@ impl StoredApi {
     #[oai(path = "/:id", method = "delete", operation_id = "delete_document")]
     async fn delete(
         &self,
+        caller: Caller<ToRender>,
         /// From the `Content-Location` of the document.
         id: Path<String>,
     ) -> Result<Removed, Failure<OfRemoval>> {
         let id = Id::parse(&id).ok_or_else(Problem::no_document)?;
-        match self.pipeline.cache().remove(&Tenant::local(), &id).await {
-            Ok(true) => Ok(Removed::Removed),
+        let tenant = &caller.principal.tenant;
+        // The log names a document by its digest, as when it was made; in Redis alone it may be gone by now.
+        let digest = self.pipeline.find(tenant, &id).await.map(|found| hex(&found.label.digest));
+        let line = caller.line(&self.audit)?;
+        match self.pipeline.cache().remove(tenant, &id).await {
+            Ok(true) => {
+                line.write("remove document", digest.as_deref().unwrap_or("-"), "removed");
+                Ok(Removed::Removed)
+            }
             Ok(false) => Err(Problem::no_document().into()),
             Err(error) => Err(Problem::not_removed(error).into()),
         }
@@ -103,9 +115,13 @@ impl StoredApi {
 
     /// Removes all documents of the caller's that are kept.
     #[oai(path = "/", method = "delete", operation_id = "delete_documents")]
-    async fn purge(&self) -> Result<Removed, Failure<OfPurge>> {
-        match self.pipeline.cache().purge(&Tenant::local()).await {
-            Ok(()) => Ok(Removed::Removed),
+    async fn purge(&self, caller: Caller<ToAdminister>) -> Result<Removed, Failure<OfPurge>> {
+        let line = caller.line(&self.audit)?;
+        match self.pipeline.cache().purge(&caller.principal.tenant).await {
+            Ok(()) => {
+                line.write("remove all documents", "-", "removed");
+                Ok(Removed::Removed)
+            }
             Err(error) => Err(Problem::not_removed(error).into()),
         }
     }

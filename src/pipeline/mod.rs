@@ -5,6 +5,7 @@ pub(crate) mod fault;
 mod task;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::cache::{Cache, Id, New, Source, Stored};
 use crate::document::{Kind, Language, Locale};
 use crate::render::{self, Engine, Options, RenderError, Rendered};
+use crate::telemetry::metrics;
 use crate::template::{self, Format};
 use crate::tenant::Tenant;
 use crate::validate::{self, Checked, Finding, Unreadable};
@@ -230,6 +232,7 @@ impl Pipeline {
         if request.freshness == Freshness::Unkept || !cache.keeps() {
             let new = make(pool, &request).await?;
             let label = read_label(&new.label)?;
+            metrics::delivered(Source::Made.name());
             return Ok(Delivered { label, bytes: new.body, id: None, source: Source::Made, life: 0 });
         }
         let id = identify(cache, known, &request)?;
@@ -239,6 +242,7 @@ impl Pipeline {
                 (cache.put(&request.tenant, &id, make(pool, &request).await?), Source::Made)
             }
         };
+        metrics::delivered(source.name());
         deliver(cache, id, &stored, source)
     }
 
@@ -246,6 +250,7 @@ impl Pipeline {
     pub async fn find(&self, tenant: &Tenant, id: &Id) -> Option<Delivered> {
         let cache = &self.parts.cache;
         let (stored, source) = cache.get(tenant, id).await?;
+        metrics::delivered(source.name());
         deliver(cache, *id, &stored, source).ok()
     }
 
@@ -281,12 +286,16 @@ fn identify(
 }
 
 async fn make(pool: &Pool, request: &Request) -> Result<New, ProduceError> {
+    let began = Instant::now();
     match ask(pool, Task::Produce(request.kind, request.options), &request.body, request.priority).await? {
-        (Answer::Produced(label), body) => Ok(New {
-            is_text: label.format.is_text(),
-            label: postcard::to_stdvec(&label).map_err(|_| WorkError::Crashed)?.into(),
-            body,
-        }),
+        (Answer::Produced(label), body) => {
+            metrics::made(request.kind.slug(), began.elapsed());
+            Ok(New {
+                is_text: label.format.is_text(),
+                label: postcard::to_stdvec(&label).map_err(|_| WorkError::Crashed)?.into(),
+                body,
+            })
+        }
         _ => Err(WorkError::Crashed.into()),
     }
 }

@@ -14,6 +14,11 @@ use tracing_subscriber::registry::LookupSpan;
 /// Starts the log, to standard error. `RUST_LOG` chooses what is told.
 pub fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // A URL with a password in it that is not escaped is quoted there.
+    let filter = match "sqlx_postgres::options=off".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         builder.init();

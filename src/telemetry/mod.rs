@@ -1,5 +1,6 @@
 //! What the service tells of itself.
 
 mod log;
+pub mod metrics;
 
 pub use log::start as start_log;

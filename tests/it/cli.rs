@@ -77,8 +77,11 @@ fn each_fault_is_a_line_with_its_pointer() {
 fn the_doctor_has_a_line_for_each_part_and_a_remedy_for_what_is_wrong() {
     let well = run(binary().arg("doctor"));
     assert_eq!(well.status.code(), Some(0), "{}", text(&well.stderr));
-    assert_eq!(text(&well.stdout).lines().count(), 4, "{}", text(&well.stdout));
+    assert_eq!(text(&well.stdout).lines().count(), 6, "{}", text(&well.stdout));
     assert_eq!(text(&well.stdout).matches("FAULT").count(), 0);
+    let lost = run(binary().arg("doctor").env("SKOLEDOK__STORE__URL", "sqlite:/nowhere/at/all.db"));
+    assert_eq!(lost.status.code(), Some(1));
+    assert!(text(&lost.stdout).contains("FAULT    store:"), "{}", text(&lost.stdout));
     let away = run(binary()
         .arg("doctor")
         .env("SKOLEDOK__CACHE__REDIS_URL", format!("redis://:hemmelig@127.0.0.1:{}", crate::support::free_port()))

@@ -11,10 +11,12 @@
     reason = "a test ends at the first thing that is not as it should be, and tables of cases are long"
 )]
 
+mod access;
 mod alone;
 mod cache;
 mod calendar;
 mod cli;
+mod connections;
 mod contents;
 mod corpus;
 mod extremes;
@@ -25,11 +27,14 @@ mod layers;
 mod letters;
 mod openapi;
 mod output;
+mod postgres_server;
 mod privacy;
 mod property;
 mod redis;
 mod redis_server;
 mod soak;
+mod store;
 mod support;
+mod together;
 mod validation;
 mod worker;

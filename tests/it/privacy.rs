@@ -3,9 +3,11 @@
 use std::process::Stdio;
 
 use serde_json::json;
+use skoledok::access::Scopes;
 use skoledok::document::{Kind, Locale};
 
-use crate::support::{Server, national_identity_number, output_folder, sample};
+use crate::access::Keys;
+use crate::support::{Server, free_port, national_identity_number, output_folder, sample};
 
 /// A word that stands in for personal data.
 const MARK: &str = "Hemmeligheim";
@@ -58,4 +60,55 @@ fn marked_contents_stay_out_of_log_and_errors() {
     assert!(log.lines().count() >= 8, "{log}");
     assert!(!log.contains(MARK), "{log}");
     assert!(!log.contains(&national_identity_number()));
+}
+
+#[test]
+fn marked_contents_and_credentials_stay_out_of_log_metrics_and_store() {
+    let folder = output_folder("privacy-closed");
+    let (log, port) = (folder.join("log.json"), free_port().to_string());
+    let file = std::fs::File::create(&log).expect("a log can be made");
+    let keys = Keys::new("privacy-store");
+    let key = keys.add("999888763", Scopes::all(), None, None);
+    let metrics = format!("127.0.0.1:{port}");
+    let server = keys.server_with_log(&[("SKOLEDOK__TELEMETRY__METRICS_BIND", &metrics)], Stdio::from(file));
+    let authorization = format!("Bearer {key}");
+    let mut letter = sample(Kind::ParentLetter, Locale::Nb);
+    letter["recipients"] = json!([{ "recipient_key": "r1", "names": [MARK], "postal_address": { "line1": MARK, "postcode": "9999", "city": MARK } }]);
+    let headers = [("Authorization", authorization.as_str()), ("User-Agent", MARK), ("traceparent", MARK)];
+    let made = server.post("/v1/render/parent-letter", letter.to_string().as_bytes(), &headers);
+    assert_eq!(made.status, 200);
+    assert_eq!(server.get_with(made.header("content-location"), &headers).status, 200);
+    assert_eq!(server.delete_with(made.header("content-location"), &headers).status, 204);
+    letter["title"] = json!(["", MARK]);
+    assert_eq!(server.post("/v1/render/parent-letter", letter.to_string().as_bytes(), &headers).status, 422);
+    assert_eq!(server.get_with(&format!("/v1/{MARK}"), &headers).status, 404);
+    for wrong in [format!("Bearer {MARK}"), format!("{MARK} {key}"), format!("Bearer {key}{MARK}")] {
+        let answer = server.get_with("/v1/audit", &[("Authorization", &wrong)]);
+        assert_eq!(answer.status, 401);
+        assert!(!answer.text().contains(MARK) && !answer.text().contains(&key));
+    }
+    let scraped = ureq::get(format!("http://{metrics}/metrics")).call().expect("the metrics are served");
+    let scraped = scraped.into_body().read_to_string().expect("the metrics can be read");
+    assert!(
+        scraped
+            .contains("skoledok_requests_total{route=\"/v1/render/parent-letter\",method=\"POST\",status=\"200\"} 1"),
+        "{scraped}"
+    );
+    let began = std::time::Instant::now();
+    assert_eq!(server.terminate().code(), Some(0));
+    assert!(began.elapsed().as_secs() < 5, "an orderly stop takes no longer with metrics of their own");
+    let secret = key.rsplit('_').next().expect("a key has a secret");
+    let mut searched =
+        vec![("metrics", scraped.into_bytes()), ("log", std::fs::read(&log).expect("the log can be read"))];
+    for end in ["", "-wal"] {
+        let file = format!("{}{end}", keys.url().trim_start_matches("sqlite:"));
+        // An orderly stop leaves no journal.
+        searched.extend(std::fs::read(file).ok().map(|bytes| ("store", bytes)));
+    }
+    assert!(searched.len() >= 3);
+    for (what, bytes) in &searched {
+        for needle in [MARK, secret] {
+            assert!(!bytes.windows(needle.len()).any(|part| part == needle.as_bytes()), "{needle} is in the {what}");
+        }
+    }
 }

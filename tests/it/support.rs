@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use skoledok::document::{Kind, Locale};
@@ -17,8 +18,17 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The program. Its store, unless it is given another, is below `target/` and not where the tests run.
 pub fn binary() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_skoledok"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skoledok"));
+    command.env("SKOLEDOK__STORE__URL", format!("sqlite:{}", stores().join("commands.db").display()));
+    command
+}
+
+fn stores() -> PathBuf {
+    let folder = root().join("target/test-output/stores");
+    std::fs::create_dir_all(&folder).expect("a folder below target/ can be made");
+    folder
 }
 
 /// An empty folder below `target/` that stays for a look after the test.
@@ -152,6 +162,7 @@ pub fn national_identity_number() -> String {
 pub struct Server {
     child: Child,
     pub base: String,
+    store: PathBuf,
 }
 
 impl Server {
@@ -172,8 +183,10 @@ impl Server {
 
     /// As soon as it listens.
     pub fn unready(variables: &[(&str, &str)], log: Stdio) -> Self {
+        let store = fresh_store();
         let mut child = binary()
             .args(["serve", "--bind", "127.0.0.1:0"])
+            .env("SKOLEDOK__STORE__URL", format!("sqlite:{}", store.display()))
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -184,7 +197,7 @@ impl Server {
             .read_line(&mut line)
             .expect("the server tells its address");
         let base = line.trim().strip_prefix("listening on ").expect("the server tells its address").to_owned();
-        Self { child, base }
+        Self { child, base, store }
     }
 
     fn await_ready(&self) {
@@ -213,7 +226,15 @@ impl Server {
     }
 
     pub fn delete(&self, path: &str) -> Answer {
-        answer(agent().delete(format!("{}{path}", self.base)).call())
+        self.delete_with(path, &[])
+    }
+
+    pub fn delete_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = agent().delete(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.call())
     }
 
     pub fn post(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
@@ -252,7 +273,17 @@ impl Drop for Server {
         // It may have ended already, which is what is wanted.
         drop(self.child.kill());
         drop(self.child.wait());
+        for end in ["", "-wal", "-shm", ".lock"] {
+            // Not all of them are there, and none when the test has a store of its own.
+            drop(std::fs::remove_file(format!("{}{end}", self.store.display())));
+        }
     }
+}
+
+/// A file for a store, that no other test has.
+fn fresh_store() -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    stores().join(format!("{}-{}.db", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// Processes whose parent is another, by `/proc`.
@@ -326,6 +357,10 @@ pub struct Answer {
 impl Answer {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     pub fn json(&self) -> Value {

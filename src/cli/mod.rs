@@ -1,11 +1,15 @@
 //! The command line. Exit status 0: done; 1: the document has faults, each printed in a line; 2: wrong
 //! use, or something that is not the document's fault.
 
+mod audit;
+mod key;
+
 use std::fmt::Display;
 use std::io::{IsTerminal, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
@@ -15,9 +19,10 @@ use crate::doctor::{self, State};
 use crate::document::{Kind, Locale, PdfStandard};
 use crate::pipeline::{self, Order, ProduceError};
 use crate::render::{Engine, Options};
+use crate::store::{Role, Store};
 use crate::template::{self, Format};
 use crate::validate::{self, Finding, MAX_BODY};
-use crate::{app, http, telemetry};
+use crate::{access, app, http, telemetry};
 
 /// School documents as archivable (PDF/A-2a), accessible (PDF/UA-1) PDF.
 #[derive(Parser)]
@@ -78,6 +83,22 @@ enum Command {
         /// Settings (TOML), as for `serve`.
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+    /// Make, list, rotate and revoke API keys.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Read out or check the audit log.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Ask a running service on this machine whether it lives. Exit status 0 or 1.
+    #[command(after_help = "Example:\n  skoledok health --bind 127.0.0.1:8080")]
+    Health {
+        /// Settings (TOML), as for `serve`.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Where it listens [default: as in the settings].
+        #[arg(long)]
+        bind: Option<SocketAddr>,
     },
     /// Render for a service, which starts this itself.
     #[command(hide = true)]
@@ -225,6 +246,9 @@ fn execute(command: Command) -> Result<(), Failure> {
             app::serve(settings(config.as_deref(), bind)?).map_err(|error| Failure::Told(with_causes(&error)))
         }
         Command::RenderWorker { memory } => pipeline::run_worker(memory).map_err(Failure::told),
+        Command::Key(command) => key::run(command),
+        Command::Audit(command) => audit::run(command),
+        Command::Health { config, bind } => ask_health(&settings(config.as_deref(), bind)?.server),
         Command::Doctor { config } => examine(config.as_deref()),
         Command::Config { .. } => print_text(DEFAULTS.trim_end()),
         Command::Render(render) => render_file(&render),
@@ -242,6 +266,40 @@ fn execute(command: Command) -> Result<(), Failure> {
 
 fn settings(file: Option<&Path>, bind: Option<SocketAddr>) -> Result<Config, Failure> {
     Config::load(file, std::env::vars(), &Flags { bind }).map_err(Failure::told)
+}
+
+/// The store of the settings, and a runtime to use it in.
+fn open_store(config: Option<&Path>) -> Result<(tokio::runtime::Runtime, Store), Failure> {
+    let settings = settings(config, None)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::told)?;
+    let store = runtime
+        .block_on(Store::open(&settings.store, Role::Command))
+        .map_err(|error| Failure::Told(with_causes(&error)))?;
+    Ok((runtime, store))
+}
+
+/// Asks a service for its life, as a container's health check does.
+fn ask_health(server: &http::ServerSettings) -> Result<(), Failure> {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let mut address = server.bind;
+    if address.ip().is_unspecified() {
+        let loopback: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        address.set_ip(loopback);
+    }
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::told)?;
+    let answer = runtime.block_on(async {
+        // The name in the certificate is not the loopback address, and nothing secret is sent.
+        let client = access::http_client().danger_accept_invalid_certs(true).timeout(PATIENCE).build()?;
+        client.get(format!("{scheme}://{address}/health/live")).send().await?.error_for_status()
+    });
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            eprintln!("skoledok: `{address}` does not say that it lives: {}", with_causes(&error));
+            Err(Failure::Faults)
+        }
+    }
 }
 
 fn examine(config: Option<&Path>) -> Result<(), Failure> {

@@ -1,0 +1,201 @@
+//! What lasts: one SQLite file, or a PostgreSQL that several services share. The same queries for both.
+//!
+//! Redis holds what may be lost; this holds what may not.
+
+mod audit;
+mod key;
+
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{Any, AnyPool, Executor, Transaction};
+use tokio::time::sleep;
+use zeroize::Zeroizing;
+
+pub use audit::{Entry, Fault, Record};
+pub use key::KeyRecord;
+
+static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+/// Longest wait for a connection, and for another process that writes to the SQLite file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where things last.
+#[derive(Clone)]
+pub struct Settings {
+    /// `sqlite:FILE` or `postgres://user:password@host/database`.
+    pub url: Zeroizing<String>,
+    /// Most connections at once.
+    pub connections: u32,
+}
+
+/// Who opens the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A service: the only one on a SQLite file.
+    Service,
+    /// A command beside it.
+    Command,
+}
+
+/// Why the store can not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL names no store that there is.
+    #[error("`store.url` begins with `sqlite:` or `postgres://`")]
+    Url,
+    /// Another service has the file.
+    #[error("another service uses `{}`; give each its own `store.url`, or let them share a PostgreSQL", .0.display())]
+    Locked(PathBuf),
+    /// The file that says who uses the SQLite file can not be made.
+    #[error("can not lock `{}`", .path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The SQLite file can not be made or opened.
+    #[error("can not open `{}`", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The tables can not be brought to what this program needs.
+    #[error("the tables can not be brought up to date; was the store used by a newer version?")]
+    Migrate(#[source] MigrateError),
+    /// The database does not do what it is asked.
+    #[error("the store does not answer as it should")]
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// The store.
+#[derive(Clone)]
+pub struct Store {
+    pool: AnyPool,
+    is_sqlite: bool,
+    /// Held for as long as a service runs.
+    _lock: Option<std::sync::Arc<File>>,
+}
+
+impl Store {
+    /// Opens the store and brings its tables up to date.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn open(settings: &Settings, role: Role) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let url = settings.url.as_str();
+        let file = url.strip_prefix("sqlite:").map(|rest| PathBuf::from(rest.strip_prefix("//").unwrap_or(rest)));
+        if file.is_none() && !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(StoreError::Url);
+        }
+        let lock = match (&file, role) {
+            (Some(file), Role::Service) => Some(lock(file)?.into()),
+            _ => None,
+        };
+        let is_sqlite = file.is_some();
+        let mut options = AnyPoolOptions::new()
+            .max_connections(settings.connections)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(!is_sqlite);
+        if is_sqlite {
+            options = options
+                .after_connect(|connection, _| Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) }));
+        }
+        let url = match &file {
+            Some(file) => {
+                create(file)?;
+                Zeroizing::new(format!("sqlite:{}", escaped(file)))
+            }
+            None => settings.url.clone(),
+        };
+        let pool = options.connect(&url).await?;
+        let migrator = if is_sqlite { &SQLITE } else { &POSTGRES };
+        let mut tries = 0;
+        while let Err(error) = migrator.run(&pool).await {
+            tries += 1;
+            // Another process may be at it with the same file, where nothing keeps the two apart.
+            if tries == 5 || !is_sqlite {
+                return Err(StoreError::Migrate(error));
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(Self { pool, is_sqlite, _lock: lock })
+    }
+
+    /// A store that holds nothing and is never asked, to describe what works with one. Called within a runtime of Tokio.
+    ///
+    /// # Errors
+    /// Never: nothing is opened.
+    pub fn unconnected() -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        Ok(Self { pool: AnyPoolOptions::new().connect_lazy("sqlite::memory:")?, is_sqlite: true, _lock: None })
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Writes what is under way, and lets go of the file or the server.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// A transaction that will write. SQLite is told at once: one that reads first could not always go on to write.
+    async fn write(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        let begin = if self.is_sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        Ok(self.pool.begin_with(begin).await?)
+    }
+}
+
+/// A write that was answered has reached the disk (`FULL`); readers do not wait for writers (`WAL`).
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; \
+    PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
+
+/// Makes the file, for its owner alone, if there is none; SQLite gives those beside it the same rights.
+fn create(file: &Path) -> Result<(), StoreError> {
+    let made = File::options().create(true).append(true).mode(0o600).open(file);
+    made.map(drop).map_err(|source| StoreError::File { path: file.to_owned(), source })
+}
+
+/// A path as it stands in a URL.
+fn escaped(file: &Path) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+    let bytes = file.as_os_str().as_encoded_bytes().iter();
+    bytes.map(|byte| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// Takes the lock beside a SQLite file, which the system gives back when the process ends in whatever way.
+fn lock(file: &Path) -> Result<File, StoreError> {
+    let mut path = file.to_owned().into_os_string();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let fault = |source| StoreError::Lock { path: path.clone(), source };
+    let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(fault)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(file.to_owned())),
+        Err(TryLockError::Error(source)) => Err(fault(source)),
+    }
+}

@@ -1,0 +1,259 @@
+//! The store: the same on a SQLite file and on PostgreSQL.
+
+use std::process::{Command, Stdio};
+
+use skoledok::access::{ApiKey, Scopes, now};
+use skoledok::document::OrgNumber;
+use skoledok::store::{Entry, Fault, Role, Settings, Store, StoreError};
+use sqlx::Connection;
+
+use crate::postgres_server::PostgresServer;
+use crate::support::{Server, binary, eventually, output_folder, run_ok};
+
+const TENANT: &str = "999888763";
+const OTHER: &str = "999888771";
+
+fn settings(url: &str) -> Settings {
+    Settings { url: url.to_owned().into(), connections: 4 }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("there is a runtime").block_on(work)
+}
+
+fn entry(number: i64, tenant: &str) -> Entry {
+    Entry {
+        at: number,
+        tenant: tenant.to_owned(),
+        actor: "key 0000000000000000".to_owned(),
+        action: "render parent-letter".to_owned(),
+        object: format!("{number:064x}"),
+        result: "made".to_owned(),
+        request_id: format!("r{number}"),
+    }
+}
+
+async fn execute(url: &str, statement: &'static str) {
+    sqlx::any::install_default_drivers();
+    let mut connection = sqlx::AnyConnection::connect(url).await.expect("the database can be reached");
+    sqlx::query(statement).execute(&mut connection).await.expect("the statement is good");
+    connection.close().await.expect("the connection can be closed");
+}
+
+/// All that is asked of a store.
+async fn exercise(url: &str) {
+    let (one, other) =
+        (Store::open(&settings(url), Role::Command).await, Store::open(&settings(url), Role::Command).await);
+    let (one, other) = (one.expect("the store opens"), other.expect("the store opens twice"));
+
+    let key = ApiKey::generate().expect("there are random numbers");
+    let tenant = OrgNumber::parse(TENANT).expect("an organisation number");
+    let record = key.record(&tenant, "æøå 'label'; --", Scopes::all(), Some(now() + 1000));
+    one.add_key(&record).await.expect("a key can be kept");
+    assert!(one.add_key(&record).await.is_err(), "an id is given once");
+    assert_eq!(other.find_key(&key.id).await.expect("the store answers"), Some(record.clone()));
+    assert_eq!(other.find_key("' OR 1=1 --").await.expect("the store answers"), None);
+    assert_eq!(other.keys(Some(TENANT)).await.expect("the store answers"), [record]);
+    assert_eq!(other.keys(Some(OTHER)).await.expect("the store answers"), []);
+    assert!(other.revoke_key(&key.id, 5).await.expect("the store answers"));
+    assert!(!one.revoke_key(&key.id, 6).await.expect("the store answers"), "once is enough");
+    let revoked = one.find_key(&key.id).await.expect("the store answers").expect("the key stays listed");
+    assert_eq!(revoked.revoked_at, Some(5));
+
+    // Two services append at the same time; the chain has no gap and no fork.
+    let append = |store: Store, from: i64, tenant: &'static str| async move {
+        for number in from..from + 20 {
+            store.append_audit(&[entry(number, tenant), entry(-number, tenant)]).await.expect("entries can be added");
+        }
+    };
+    tokio::join!(append(one.clone(), 1, TENANT), append(other.clone(), 101, OTHER));
+    let (count, hash) = one.verify_audit().await.expect("the store answers").expect("the log is whole");
+    assert_eq!((count, hash.len()), (80, 32));
+    let mine = one.audit_after(0, Some(TENANT), 1000).await.expect("the store answers");
+    assert_eq!(mine.len(), 40);
+    assert!(mine.iter().all(|record| record.entry.tenant == TENANT));
+    assert_eq!(one.audit_after(mine[9].seq, Some(TENANT), 5).await.expect("the store answers"), mine[10..15]);
+
+    // What is changed, removed at the end, and removed between, shows.
+    execute(url, "UPDATE audit SET result = 'x' WHERE seq = 40").await;
+    assert_eq!(one.verify_audit().await.expect("the store answers"), Err(Fault::Changed(40)));
+    execute(url, "UPDATE audit SET result = 'made' WHERE seq = 40").await;
+    assert!(one.verify_audit().await.expect("the store answers").is_ok());
+    execute(url, "DELETE FROM audit WHERE seq = 80").await;
+    assert_eq!(one.verify_audit().await.expect("the store answers"), Err(Fault::End { expected: 80, found: 79 }));
+    execute(url, "DELETE FROM audit WHERE seq = 7").await;
+    assert_eq!(one.verify_audit().await.expect("the store answers"), Err(Fault::Gap(7)));
+    one.close().await;
+    other.close().await;
+}
+
+#[test]
+fn sqlite_keeps_what_it_is_given() {
+    let file = output_folder("store-sqlite").join("store.db");
+    block_on(exercise(&format!("sqlite:{}", file.display())));
+}
+
+#[test]
+fn postgresql_keeps_what_it_is_given() {
+    let server = PostgresServer::start("store");
+    block_on(exercise(&server.url()));
+    assert_eq!(server.ask("SELECT count(*) FROM api_key"), "1");
+}
+
+#[test]
+fn two_services_do_not_share_a_sqlite_file() {
+    let file = output_folder("store-lock").join("store.db");
+    let url = format!("sqlite:{}", file.display());
+    let server = Server::with(&[("SKOLEDOK__STORE__URL", &url)], Stdio::null());
+    let second = binary()
+        .args(["serve", "--bind", "127.0.0.1:0"])
+        .env("SKOLEDOK__STORE__URL", &url)
+        .output()
+        .expect("the program starts");
+    let told = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(2));
+    assert!(told.contains("another service uses"), "{told}");
+    // A command beside it is no service.
+    run_ok(binary().args(["key", "list"]).env("SKOLEDOK__STORE__URL", &url));
+    drop(server);
+    // Killed or not, the system has given the lock back.
+    drop(Server::with(&[("SKOLEDOK__STORE__URL", &url)], Stdio::null()));
+}
+
+#[test]
+fn a_store_that_can_not_be_used_is_told_without_its_password() {
+    let refused = |url: &str| {
+        let output = binary()
+            .args(["serve", "--bind", "127.0.0.1:0"])
+            .env("SKOLEDOK__STORE__URL", url)
+            .output()
+            .expect("the program starts");
+        assert_eq!(output.status.code(), Some(2), "{url}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(refused("mysql://somewhere").contains("`store.url` begins with"));
+    assert!(refused("sqlite:/nowhere/at/all.db").contains("/nowhere/at/all.db.lock"));
+    let told = refused("postgres://skoledok:12?hemmelig=hemmelig@127.0.0.1:1/x");
+    assert!(!told.contains("hemmelig"), "{told}");
+    let told = refused("postgres://skoledok:hemmelig@127.0.0.1:1/x");
+    assert!(told.contains("the store does not answer") && !told.contains("hemmelig"), "{told}");
+}
+
+#[test]
+fn first_commands_at_once_make_one_store() {
+    let file = output_folder("store-first").join("odd%41 name?.db");
+    let url = format!("sqlite:{}", file.display());
+    let children: Vec<_> = (0..6)
+        .map(|_| {
+            let mut command = binary();
+            command.args(["key", "create", "--tenant", TENANT, "--scope", "render"]).env("SKOLEDOK__STORE__URL", &url);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().expect("it has ended");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let listed = run_ok(binary().args(["key", "list"]).env("SKOLEDOK__STORE__URL", &url));
+    assert_eq!(listed.lines().count(), 6);
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(&file).expect("the file has its own name").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
+}
+
+#[test]
+fn a_writer_that_is_killed_leaves_a_store_that_opens() {
+    let file = output_folder("store-killed").join("store.db");
+    let url = format!("sqlite:{}", file.display());
+    let create = || {
+        let mut command = binary();
+        command.args(["key", "create", "--tenant", TENANT, "--scope", "render"]).env("SKOLEDOK__STORE__URL", &url);
+        command
+    };
+    run_ok(&mut create());
+    let mut answered = 1;
+    for round in 0..12_u64 {
+        let mut children: Vec<_> = (0..3)
+            .map(|_| create().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts"))
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(5 + round * 5));
+        for child in &mut children {
+            drop(child.kill());
+        }
+        // A key that was printed has been kept.
+        let outputs = children.into_iter().map(|child| child.wait_with_output().expect("it has ended"));
+        answered += outputs.filter(|output| !output.stdout.is_empty()).count();
+    }
+    let listed = run_ok(binary().args(["key", "list"]).env("SKOLEDOK__STORE__URL", &url)).lines().count();
+    assert!(listed >= answered, "{answered} keys were printed, {listed} are kept");
+    run_ok(binary().args(["audit", "verify"]).env("SKOLEDOK__STORE__URL", &url));
+    let checked = run_ok(Command::new(crate::support::root().join("target/test-tools/venv/bin/python")).args([
+        "-c",
+        "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone()[0])",
+        &file.display().to_string(),
+    ]));
+    assert_eq!(checked.trim(), "ok");
+}
+
+#[test]
+fn the_log_of_a_service_that_is_stopped_is_whole() {
+    let url = format!("sqlite:{}", output_folder("store-stopped").join("store.db").display());
+    let key = run_ok(
+        binary().args(["key", "create", "--tenant", TENANT, "--scope", "render"]).env("SKOLEDOK__STORE__URL", &url),
+    );
+    let server = Server::with(&[("SKOLEDOK__STORE__URL", &url), ("SKOLEDOK__ACCESS__OPEN", "false")], Stdio::null());
+    let authorization = format!("Bearer {}", key.trim());
+    for number in 0..10 {
+        let body = crate::support::letter(number).to_string();
+        let answer = server.post("/v1/render/parent-letter", body.as_bytes(), &[("Authorization", &authorization)]);
+        assert_eq!(answer.status, 200);
+    }
+    assert!(server.terminate().success());
+    let told = run_ok(binary().args(["audit", "export", "--tenant", TENANT]).env("SKOLEDOK__STORE__URL", &url));
+    assert_eq!(told.lines().filter(|line| line.contains("\"render parent-letter\"")).count(), 10, "{told}");
+    run_ok(binary().args(["audit", "verify"]).env("SKOLEDOK__STORE__URL", &url));
+}
+
+#[test]
+fn a_postgresql_that_goes_away_and_comes_back_loses_no_entry() {
+    let mut server = PostgresServer::start("away");
+    let url = server.url();
+    let variables = [
+        ("SKOLEDOK__STORE__URL", url.as_str()),
+        ("SKOLEDOK__ACCESS__OPEN", "false"),
+        ("SKOLEDOK__ACCESS__REMEMBER_SECONDS", "600"),
+    ];
+    let key = run_ok(
+        binary().args(["key", "create", "--tenant", TENANT, "--scope", "render"]).env("SKOLEDOK__STORE__URL", &url),
+    );
+    let service = Server::with(&variables, Stdio::null());
+    let authorization = format!("Bearer {}", key.trim());
+    let post = |number: usize| {
+        let body = crate::support::letter(number).to_string();
+        service.post("/v1/render/parent-letter", body.as_bytes(), &[("Authorization", &authorization)]).status
+    };
+    assert_eq!(post(0), 200);
+    server.stop();
+    // The caller is remembered, the document is made, the entry waits.
+    assert_eq!(post(1), 200);
+    service.await_part("store", "degraded");
+    server.run();
+    eventually("the entries are written", || {
+        server.ask("SELECT count(*) FROM audit WHERE action = 'render parent-letter'") == "2"
+    });
+    service.await_part("store", "ok");
+}
+
+#[test]
+fn tables_of_another_program_are_left_alone() {
+    let file = output_folder("store-newer").join("store.db");
+    let url = format!("sqlite:{}", file.display());
+    block_on(async {
+        let store = Store::open(&settings(&url), Role::Command).await.expect("the store opens");
+        store.close().await;
+        execute(&url, "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'of a newer version', 1, x'00', 0)").await;
+        let refused = Store::open(&settings(&url), Role::Command).await.err();
+        assert!(matches!(refused, Some(StoreError::Migrate(_))), "{refused:?}");
+    });
+}
