@@ -90,6 +90,24 @@ enum Command {
     /// Read out or check the audit log.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Copy the SQLite store into a new file, also while a service uses it.
+    #[command(after_help = "Example:\n  skoledok backup /backup/skoledok-2026-11-22.db")]
+    Backup {
+        /// File to write; it must not be there yet.
+        file: PathBuf,
+        /// Settings (TOML), as for `serve`.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Put a copy in the place of the SQLite store, while no service uses it. What was there stays beside it (`.before`).
+    #[command(after_help = "Example:\n  skoledok restore /backup/skoledok-2026-11-22.db")]
+    Restore {
+        /// File that `backup` has written.
+        file: PathBuf,
+        /// Settings (TOML), as for `serve`.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Ask a running service on this machine whether it lives. Exit status 0 or 1.
     #[command(after_help = "Example:\n  skoledok health --bind 127.0.0.1:8080")]
     Health {
@@ -248,6 +266,18 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::RenderWorker { memory } => pipeline::run_worker(memory).map_err(Failure::told),
         Command::Key(command) => key::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Backup { file, config } => {
+            let (runtime, store) = open_store(config.as_deref())?;
+            let done = runtime.block_on(store.backup(&file));
+            runtime.block_on(store.close());
+            done.map_err(|error| Failure::Told(with_causes(&error)))
+        }
+        Command::Restore { file, config } => {
+            let settings = settings(config.as_deref(), None)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::told)?;
+            let done = runtime.block_on(Store::restore(&file, &settings.store));
+            done.map_err(|error| Failure::Told(with_causes(&error)))
+        }
         Command::Health { config, bind } => ask_health(&settings(config.as_deref(), bind)?.server),
         Command::Doctor { config } => examine(config.as_deref()),
         Command::Config { .. } => print_text(DEFAULTS.trim_end()),

@@ -3,6 +3,7 @@
 //! Redis holds what may be lost; this holds what may not.
 
 mod audit;
+mod backup;
 mod key;
 
 use std::fs::{File, TryLockError};
@@ -17,6 +18,7 @@ use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 pub use audit::{Entry, Fault, Record};
+pub use backup::BackupError;
 pub use key::KeyRecord;
 
 static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
@@ -101,7 +103,7 @@ impl Store {
     pub async fn open(settings: &Settings, role: Role) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let url = settings.url.as_str();
-        let file = url.strip_prefix("sqlite:").map(|rest| PathBuf::from(rest.strip_prefix("//").unwrap_or(rest)));
+        let file = sqlite_file(url);
         if file.is_none() && !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(StoreError::Url);
         }
@@ -177,6 +179,11 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRA
 fn create(file: &Path) -> Result<(), StoreError> {
     let made = File::options().create(true).append(true).mode(0o600).open(file);
     made.map(drop).map_err(|source| StoreError::File { path: file.to_owned(), source })
+}
+
+/// The file that a URL names, if it names one.
+fn sqlite_file(url: &str) -> Option<PathBuf> {
+    url.strip_prefix("sqlite:").map(|rest| PathBuf::from(rest.strip_prefix("//").unwrap_or(rest)))
 }
 
 /// A path as it stands in a URL.

@@ -257,3 +257,58 @@ fn tables_of_another_program_are_left_alone() {
         assert!(matches!(refused, Some(StoreError::Migrate(_))), "{refused:?}");
     });
 }
+
+#[test]
+fn a_copy_made_while_serving_is_put_back() {
+    let folder = output_folder("store-backup");
+    let url = format!("sqlite:{}", folder.join("store.db").display());
+    let copy = folder.join("copy.db").display().to_string();
+    let skoledok =
+        |words: &[&str]| binary().args(words).env("SKOLEDOK__STORE__URL", &url).output().expect("the program starts");
+    let told = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let create = || {
+        String::from_utf8_lossy(&skoledok(&["key", "create", "--tenant", TENANT, "--scope", "render"]).stdout)
+            .trim()
+            .to_owned()
+    };
+    let first = create();
+    let server = Server::with(&[("SKOLEDOK__STORE__URL", &url), ("SKOLEDOK__ACCESS__OPEN", "false")], Stdio::null());
+    let post = |server: &Server, key: &str, number: usize| {
+        let body = crate::support::letter(number).to_string();
+        server.post("/v1/render/parent-letter", body.as_bytes(), &[("Authorization", &format!("Bearer {key}"))]).status
+    };
+    // Copied in the midst of writing.
+    std::thread::scope(|scope| {
+        let busy = scope.spawn(|| (0..40).all(|number| post(&server, &first, number) == 200));
+        let made = skoledok(&["backup", &copy]);
+        assert!(made.status.success(), "{}", told(&made));
+        assert!(busy.join().expect("nobody panics"));
+    });
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&copy).expect("there is a copy").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(told(&skoledok(&["backup", &copy])).contains("is there already"));
+    let second = create();
+    assert!(told(&skoledok(&["restore", &copy])).contains("another service uses"));
+    assert!(server.terminate().success());
+
+    // What is no whole copy is not put back, and the store is left as it was.
+    let broken = folder.join("broken.db");
+    let mut bytes = std::fs::read(&copy).expect("the copy can be read");
+    bytes.truncate(bytes.len() / 2);
+    std::fs::write(&broken, bytes).expect("a file can be written");
+    let refused = skoledok(&["restore", &broken.display().to_string()]);
+    assert!(told(&refused).contains("no whole copy"), "{}", told(&refused));
+    assert_eq!(String::from_utf8_lossy(&skoledok(&["key", "list"]).stdout).lines().count(), 2);
+
+    let restored = skoledok(&["restore", &copy]);
+    assert!(restored.status.success(), "{}", told(&restored));
+    assert!(skoledok(&["audit", "verify"]).status.success());
+    let server = Server::with(&[("SKOLEDOK__STORE__URL", &url), ("SKOLEDOK__ACCESS__OPEN", "false")], Stdio::null());
+    assert_eq!((post(&server, &first, 1), post(&server, &second, 1)), (200, 401), "the state of the copy");
+    assert!(folder.join("store.db.before").exists());
+    let mut left: Vec<_> =
+        std::fs::read_dir(&folder).expect("a folder can be listed").flatten().map(|entry| entry.file_name()).collect();
+    left.retain(|name| name.to_string_lossy().contains(".part"));
+    assert!(left.is_empty(), "nothing half-done stays behind: {left:?}");
+}
