@@ -93,7 +93,15 @@ mod tests {
         let other = ApiKey::generate().expect("there are random numbers");
         assert!(!ApiKey { id: key.id.clone(), secret: other.secret }.opens(&record, 0));
         let text = key.reveal();
-        for wrong in ["", "skd_", &text[1..], &text[..text.len() - 1], &text.replace("skd_", "sk_")] {
+        for wrong in [
+            "skd_é_é",
+            "skd_0000000000000000_é",
+            "",
+            "skd_",
+            &text[1..],
+            &text[..text.len() - 1],
+            &text.replace("skd_", "sk_"),
+        ] {
             assert!(ApiKey::parse(wrong).is_none(), "{wrong}");
         }
     }

@@ -269,3 +269,84 @@ async fn fetch(client: &reqwest::Client, settings: &TokenSettings) -> Result<Vec
     let keys: Vec<Key> = listed.iter().filter_map(|key| Key::of(&serde_json::from_value(key.clone()).ok()?)).collect();
     if keys.is_empty() { Err("the answer has no key that can be used") } else { Ok(keys) }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Checks against a key that signs nothing here.
+    fn tokens() -> Tokens {
+        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
+        let key =
+            Key::of(&serde_json::from_value(jwk).expect("the key of RFC 7515, A.3.1")).expect("a key that can be used");
+        Tokens {
+            settings: TokenSettings {
+                issuer: "https://utsteder.example/".to_owned(),
+                jwks_url: String::new(),
+                audience: "https://skoledok.example".to_owned(),
+                algorithms: algorithms("ES256 RS256").expect("both are good"),
+                scope_prefix: String::new(),
+            },
+            keys: RwLock::new(Arc::new(vec![key])),
+            ask: Notify::new(),
+            asked: watch::Sender::new(0),
+        }
+    }
+
+    fn refuses(token: &str) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("there is a runtime");
+        assert!(runtime.block_on(tokens().check(token)).is_err());
+    }
+
+    /// Any JSON, most of it not what a token has.
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,20}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-z]{1,8}", inner, 0..4).prop_map(Value::from_iter),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused(text in "\\PC{0,200}") {
+            refuses(&text);
+        }
+
+        #[test]
+        fn any_head_and_claims_are_refused(
+            algorithm in prop_oneof![Just(json!("ES256")), Just(json!("none")), Just(json!("HS256")), anything()],
+            more in anything(),
+            claims in anything(),
+            signature in "[A-Za-z0-9_-]{0,90}",
+        ) {
+            let mut head = json!({ "alg": algorithm });
+            if let (Some(head), Value::Object(more)) = (head.as_object_mut(), more) {
+                // A key that is not known would be waited for.
+                head.extend(more.into_iter().filter(|(name, _)| name != "kid"));
+            }
+            let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+            refuses(&format!("{}.{}.{signature}", part(&head), part(&claims)));
+        }
+
+        #[test]
+        fn any_claim_is_an_organisation_or_none(claim in anything()) {
+            if let Some(number) = organisation(&claim) {
+                prop_assert_eq!(number.as_str().len(), 9);
+            }
+        }
+    }
+}

@@ -10,6 +10,9 @@ use super::sandbox::Landlock;
 /// Longest message. A worker that announces more has lost its way.
 const LONGEST: usize = 256 * 1024 * 1024;
 
+/// Memory that is taken for a message before it comes: enough for most, and no more for one that is announced longer than it is.
+const ROOM: usize = 256 * 1024;
+
 /// What a worker says first, once it is warm and has given up what it does not need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Hello {
@@ -40,13 +43,21 @@ fn length(header: [u8; 4]) -> io::Result<usize> {
 /// Reads a message; nothing when the other side has closed the pipe between two messages.
 pub(super) fn read(from: &mut impl Read, message: &mut Vec<u8>) -> io::Result<bool> {
     let mut header = [0; 4];
-    match from.read_exact(&mut header) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-        Err(error) => return Err(error),
-    }
-    message.resize(length(header)?, 0);
-    from.read_exact(message).map(|()| true)
+    // Nothing at all is an end; less than a header is a message that was cut off.
+    let got = loop {
+        match from.read(&mut header) {
+            Ok(0) => return Ok(false),
+            Ok(got) => break got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    };
+    from.read_exact(&mut header[got..])?;
+    let length = length(header)?;
+    message.clear();
+    // As much memory as has come, not as much as was announced.
+    from.take(length as u64).read_to_end(message)?;
+    if message.len() == length { Ok(true) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 /// Writes a message at once.
@@ -63,9 +74,10 @@ pub(super) async fn arrival(from: &mut (impl AsyncRead + Unpin)) -> io::Result<u
 
 /// Reads a message that has arrived.
 pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin), length: usize) -> io::Result<Vec<u8>> {
-    let mut message = vec![0; length];
-    from.read_exact(&mut message).await?;
-    Ok(message)
+    // A little more, since the end is looked for with room behind it.
+    let mut message = Vec::with_capacity((length + 64).min(ROOM));
+    from.take(length as u64).read_to_end(&mut message).await?;
+    if message.len() == length { Ok(message) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 #[cfg(test)]
@@ -92,5 +104,24 @@ mod tests {
         let mut message = Vec::new();
         assert!(read(&mut &[0xff, 0xff, 0xff, 0xff, 1][..], &mut message).is_err());
         assert!(read(&mut &[5, 0, 0, 0, 1, 2][..], &mut message).is_err());
+    }
+
+    proptest::proptest! {
+        /// A worker that has lost its way says anything: it is an error or a message, and never more memory than came.
+        #[test]
+        fn anything_is_a_message_or_an_error(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let (mut from, mut message) = (bytes.as_slice(), Vec::new());
+            while let Ok(true) = read(&mut from, &mut message) {
+                assert!(message.len() <= bytes.len());
+            }
+            assert!(message.capacity() <= 4096);
+        }
+
+        #[test]
+        fn what_is_cut_off_is_an_error(sent in proptest::collection::vec(proptest::prelude::any::<u8>(), 1..200), at in 1_usize..200) {
+            let frame = framed(&sent).expect("a short message");
+            let cut = &frame[..at.min(frame.len() - 1)];
+            assert!(read(&mut &cut[..], &mut Vec::new()).is_err());
+        }
     }
 }
