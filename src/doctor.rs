@@ -12,7 +12,7 @@ use crate::render::Engine;
 use crate::store::{Role, Store};
 use crate::worker::{Landlock, Pool, Settings};
 
-/// Longest wait for a Redis.
+/// Longest wait for a Redis, or for the keys of an issuer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One part, and how it is.
@@ -98,13 +98,9 @@ async fn door(config: &Config) -> Vec<Finding> {
     });
     if config.access.tokens.is_some() {
         let what = "access tokens: the keys of the issuer can be read";
-        let began = Instant::now();
         let state = match Access::start(config.access.clone(), store.clone()) {
             Ok(access) => {
-                while !access.is_well() && began.elapsed() < PATIENCE {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                if access.is_well() {
+                if becomes_well(|| access.is_well()).await {
                     State::Ok
                 } else {
                     State::Warning("see `oauth.jwks_url`; API keys work without it")
@@ -125,6 +121,15 @@ async fn door(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// Waits for a part that connects in the background.
+async fn becomes_well(is_well: impl Fn() -> bool) -> bool {
+    let began = Instant::now();
+    while !is_well() && began.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    is_well()
+}
+
 async fn cache(config: Config) -> Finding {
     if config.cache.redis.is_none() {
         return finding("cache: in memory, no Redis is set", State::Ok);
@@ -134,11 +139,7 @@ async fn cache(config: Config) -> Finding {
         Ok(cache) => cache,
         Err(error) => return finding(what, State::Fault(format!("{error}; see `cache.redis_url`"))),
     };
-    let began = Instant::now();
-    while !cache.is_well() && began.elapsed() < PATIENCE {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    if cache.is_well() {
+    if becomes_well(|| cache.is_well()).await {
         finding(what, State::Ok)
     } else {
         finding(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Failure, open_store, print_text, with_causes};
+use super::{Failure, open_store, print_text};
 use crate::document::{OrgNumber, hex};
 use crate::store::{Record, Store};
 
@@ -58,7 +58,7 @@ async fn export(store: &Store, tenant: Option<&str>, mut after: i64) -> Result<(
     }
     let mut out = std::io::stdout().lock();
     loop {
-        let page = store.audit_after(after, tenant, PAGE).await.map_err(|error| Failure::Told(with_causes(&error)))?;
+        let page = store.audit_after(after, tenant, PAGE).await.map_err(Failure::caused)?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.seq;
         for record in &page {
@@ -87,7 +87,7 @@ fn line(record: &Record) -> serde_json::Value {
 }
 
 async fn verify(store: &Store) -> Result<(), Failure> {
-    match store.verify_audit().await.map_err(|error| Failure::Told(with_causes(&error)))? {
+    match store.verify_audit().await.map_err(Failure::caused)? {
         Ok((entries, hash)) => print_text(&format!("{entries} entries, whole; the last hash is {}", hex(&hash))),
         Err(fault) => {
             eprintln!("{fault}");

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Failure, open_store, print_text, with_causes};
+use super::{Failure, open_store, print_text};
 use crate::access::{ApiKey, Scope, Scopes, now};
 use crate::document::OrgNumber;
-use crate::store::{Entry, KeyRecord, Store, StoreError};
+use crate::store::{Entry, KeyRecord, Store};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -129,13 +129,13 @@ async fn make(store: &Store, create: &Create) -> Result<(), Failure> {
     let expires = expiry(create.expires)?;
     let scopes: Scopes = create.scopes.iter().copied().collect();
     let record = key.record(&create.tenant, &create.label, scopes, expires);
-    store.add_key(&record).await.map_err(told)?;
+    store.add_key(&record).await.map_err(Failure::caused)?;
     note(store, &record, "create key").await?;
     print_text(&key.reveal())
 }
 
 async fn list(store: &Store, tenant: Option<&OrgNumber>) -> Result<(), Failure> {
-    let keys = store.keys(tenant.map(OrgNumber::as_str)).await.map_err(told)?;
+    let keys = store.keys(tenant.map(OrgNumber::as_str)).await.map_err(Failure::caused)?;
     let lines: Vec<_> = keys.iter().map(line).collect();
     if lines.is_empty() { Ok(()) } else { print_text(&lines.join("\n")) }
 }
@@ -154,13 +154,13 @@ fn line(key: &KeyRecord) -> String {
 }
 
 async fn find(store: &Store, id: &str) -> Result<KeyRecord, Failure> {
-    let found = store.find_key(id).await.map_err(told)?;
+    let found = store.find_key(id).await.map_err(Failure::caused)?;
     found.ok_or_else(|| Failure::told("there is no such key; `skoledok key list` shows those there are"))
 }
 
 async fn revoke(store: &Store, id: &str) -> Result<(), Failure> {
     let record = find(store, id).await?;
-    if !store.revoke_key(id, now()).await.map_err(told)? {
+    if !store.revoke_key(id, now()).await.map_err(Failure::caused)? {
         return Err(Failure::told("the key was revoked before"));
     }
     note(store, &record, "revoke key").await
@@ -177,9 +177,9 @@ async fn rotate(store: &Store, id: &str, overlap: u16, expires: Option<Date>) ->
     let expires = expiry(expires)?.or(old.expires_at);
     let record = key.record(&tenant, &old.label, Scopes::parse(&old.scopes, ""), expires);
     // The new one first: nothing that fails between leaves its owner without a key.
-    store.add_key(&record).await.map_err(told)?;
+    store.add_key(&record).await.map_err(Failure::caused)?;
     note(store, &record, "create key").await?;
-    store.revoke_key(id, now + i64::from(overlap) * DAY).await.map_err(told)?;
+    store.revoke_key(id, now + i64::from(overlap) * DAY).await.map_err(Failure::caused)?;
     note(store, &old, "rotate key").await?;
     print_text(&key.reveal())
 }
@@ -194,10 +194,5 @@ async fn note(store: &Store, key: &KeyRecord, action: &str) -> Result<(), Failur
         result: key.scopes.clone(),
         request_id: "-".to_owned(),
     };
-    store.append_audit(&[entry]).await.map_err(told)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
-fn told(error: StoreError) -> Failure {
-    Failure::Told(with_causes(&error))
+    store.append_audit(&[entry]).await.map_err(Failure::caused)
 }

@@ -234,6 +234,10 @@ impl Failure {
     fn told(error: impl Display) -> Self {
         Self::Told(error.to_string())
     }
+
+    fn caused(error: impl std::error::Error) -> Self {
+        Self::Told(with_causes(&error))
+    }
 }
 
 /// Runs the program with the arguments of the process.
@@ -261,7 +265,7 @@ fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve { config, bind } => {
             telemetry::start_log();
-            app::serve(settings(config.as_deref(), bind)?).map_err(|error| Failure::Told(with_causes(&error)))
+            app::serve(settings(config.as_deref(), bind)?).map_err(Failure::caused)
         }
         Command::RenderWorker { memory } => pipeline::run_worker(memory).map_err(Failure::told),
         Command::Key(command) => key::run(command),
@@ -270,13 +274,13 @@ fn execute(command: Command) -> Result<(), Failure> {
             let (runtime, store) = open_store(config.as_deref())?;
             let done = runtime.block_on(store.backup(&file));
             runtime.block_on(store.close());
-            done.map_err(|error| Failure::Told(with_causes(&error)))
+            done.map_err(Failure::caused)
         }
         Command::Restore { file, config } => {
             let settings = settings(config.as_deref(), None)?;
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::told)?;
+            let runtime = runtime()?;
             let done = runtime.block_on(Store::restore(&file, &settings.store));
-            done.map_err(|error| Failure::Told(with_causes(&error)))
+            done.map_err(Failure::caused)
         }
         Command::Health { config, bind } => ask_health(&settings(config.as_deref(), bind)?.server),
         Command::Doctor { config } => examine(config.as_deref()),
@@ -288,9 +292,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             let lines: Vec<_> = Kind::ALL.into_iter().map(describe).collect();
             print_text(&lines.join("\n"))
         }
-        Command::Openapi => {
-            print_text(&format!("{:#}", http::openapi().map_err(|error| Failure::Told(with_causes(&error)))?))
-        }
+        Command::Openapi => print_text(&format!("{:#}", http::openapi().map_err(Failure::caused)?)),
     }
 }
 
@@ -298,13 +300,15 @@ fn settings(file: Option<&Path>, bind: Option<SocketAddr>) -> Result<Config, Fai
     Config::load(file, std::env::vars(), &Flags { bind }).map_err(Failure::told)
 }
 
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::told)
+}
+
 /// The store of the settings, and a runtime to use it in.
 fn open_store(config: Option<&Path>) -> Result<(tokio::runtime::Runtime, Store), Failure> {
     let settings = settings(config, None)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::told)?;
-    let store = runtime
-        .block_on(Store::open(&settings.store, Role::Command))
-        .map_err(|error| Failure::Told(with_causes(&error)))?;
+    let runtime = runtime()?;
+    let store = runtime.block_on(Store::open(&settings.store, Role::Command)).map_err(Failure::caused)?;
     Ok((runtime, store))
 }
 
@@ -317,7 +321,7 @@ fn ask_health(server: &http::ServerSettings) -> Result<(), Failure> {
         address.set_ip(loopback);
     }
     let scheme = if server.tls.is_some() { "https" } else { "http" };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::told)?;
+    let runtime = runtime()?;
     let answer = runtime.block_on(async {
         // The name in the certificate is not the loopback address, and nothing secret is sent.
         let client = access::http_client().danger_accept_invalid_certs(true).timeout(PATIENCE).build()?;
@@ -333,7 +337,7 @@ fn ask_health(server: &http::ServerSettings) -> Result<(), Failure> {
 }
 
 fn examine(config: Option<&Path>) -> Result<(), Failure> {
-    let findings = doctor::examine(settings(config, None)?).map_err(|error| Failure::Told(with_causes(&error)))?;
+    let findings = doctor::examine(settings(config, None)?).map_err(Failure::caused)?;
     let lines: Vec<_> = findings
         .iter()
         .map(|finding| match &finding.state {

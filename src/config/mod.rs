@@ -16,6 +16,8 @@ use crate::{access, cache, http, store, worker};
 
 /// The defaults, with a comment on each.
 pub const DEFAULTS: &str = include_str!("default.toml");
+/// The store when none is set.
+const STORE: &str = "sqlite:skoledok.db";
 /// What the names of variables begin with.
 const PREFIX: &str = "SKOLEDOK__";
 
@@ -242,7 +244,10 @@ impl Config {
             },
             render_memory: memory_mib << 20,
             cache: cache?,
-            store: store::Settings { url: store_url?, connections: tree.store.connections },
+            store: store::Settings {
+                url: store_url.map(|url| if url.is_empty() { Zeroizing::new(STORE.to_owned()) } else { url })?,
+                connections: tree.store.connections,
+            },
             access: access::Settings {
                 open: tree.access.open,
                 remember: Duration::from_secs(tree.access.remember_seconds),
@@ -344,9 +349,7 @@ impl CacheTable {
 
 /// A secret that stands in the setting itself or in a file; empty when in neither.
 fn secret(name: &str, value: &Zeroizing<String>, file: &str, problems: &mut Vec<String>) -> Option<Zeroizing<String>> {
-    // The URL of the store has a default that a file may replace.
-    let is_default = default_of(&defaults(), "store", "url").and_then(Value::as_str) == Some(value.as_str());
-    match (value.is_empty() || is_default, file) {
+    match (value.is_empty(), file) {
         (_, "") => Some(value.clone()),
         (false, _) => {
             problems.push(format!("`{name}` and `{name}_file` are both set; one of them is enough"));
@@ -476,6 +479,7 @@ mod tests {
         assert_eq!(config.server.bind.to_string(), "127.0.0.1:8080");
         assert!(config.render.workers > 0);
         assert!(config.cache.redis.is_none());
+        assert_eq!(config.store.url.as_str(), STORE);
     }
 
     #[test]

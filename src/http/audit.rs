@@ -5,7 +5,8 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, Tags};
 
 use super::caller::{Caller, ToAdminister};
-use super::problem::{Failure, OfAudit, Problem};
+use super::failure::{Failure, OfAudit};
+use super::problem::Problem;
 use crate::document::hex;
 use crate::store::{Record, Store};
 

@@ -1,29 +1,28 @@
 //! Who calls: the door before every operation that is not for everybody, and what an operation asks of a caller.
 
 use std::marker::PhantomData;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
+use poem::http::header;
 use poem::{Endpoint, IntoResponse, Middleware, Request, RequestBody, Response};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
+use super::context::Context;
 use super::problem::Problem;
 use crate::access::{Access, Limiter, Principal, Refusal, Scope};
 use crate::audit::{Audit, Permit};
 use crate::telemetry::metrics;
 
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// What credentials are called in the API description.
 const SCHEME: &str = "Bearer";
 
-/// Beginnings of paths that are for everybody: probes, and what is in the API description anyway.
-const PUBLIC: [&str; 2] = ["/health/", "/v1/kinds"];
+/// What is for everybody, with all below it: probes, and what is in the API description anyway.
+const PUBLIC: [&str; 2] = ["/health", "/v1/kinds"];
 
-/// The id of a request, as in the log.
-#[derive(Clone)]
-pub(super) struct RequestId(pub(super) String);
+fn is_public(path: &str) -> bool {
+    PUBLIC.iter().any(|public| path.strip_prefix(public).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
 
 /// The middleware that lets callers in.
 #[derive(Clone)]
@@ -51,7 +50,7 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let path = request.uri().path();
-        if PUBLIC.iter().any(|public| path.starts_with(public)) {
+        if is_public(path) {
             return self.inner.call(request).await.map(IntoResponse::into_response);
         }
         let credentials = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
@@ -66,9 +65,8 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
             // Nobody is limited who has this machine to himself.
             Some(limiter) if !principal.tenant.is_local() => {
                 let limit = limiter.count(&principal.tenant);
-                if let Some(told) = request.data::<LimitTold>() {
-                    // Each request has its own, so it has not been told before.
-                    told.0.set((limiter.policy(), limit.remaining)).ok();
+                if let Some(context) = request.data::<Arc<Context>>() {
+                    context.tell_limit(limiter.policy(), limit.remaining);
                 }
                 if let Some(seconds) = limit.retry_after {
                     metrics::limited();
@@ -79,25 +77,6 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
         }
         request.set_data(principal);
         self.inner.call(request).await.map(IntoResponse::into_response)
-    }
-}
-
-/// Where the door leaves what is left to a tenant, so that every answer can tell it, refusals among them.
-#[derive(Clone, Default)]
-pub(super) struct LimitTold(Arc<OnceLock<((u32, u32), u32)>>);
-
-impl LimitTold {
-    /// Adds the headers (draft-ietf-httpapi-ratelimit-headers).
-    pub(super) fn tell(&self, headers: &mut HeaderMap) {
-        let Some(((requests, seconds), remaining)) = self.0.get() else { return };
-        for (name, value) in [
-            (RATE_LIMIT_POLICY, format!("\"tenant\";q={requests};w={seconds}")),
-            (RATE_LIMIT, format!("\"tenant\";r={remaining}")),
-        ] {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(name, value);
-            }
-        }
     }
 }
 
@@ -124,7 +103,7 @@ impl Needs for ToAdminister {
 /// A caller who may do what the operation is for.
 pub(super) struct Caller<S> {
     pub(super) principal: Arc<Principal>,
-    pub(super) request_id: String,
+    context: Arc<Context>,
     scope: PhantomData<S>,
 }
 
@@ -150,7 +129,7 @@ impl<S> Caller<S> {
     pub(super) fn line<'a>(&'a self, audit: &'a Audit) -> Result<Line<'a>, Problem> {
         let is_known = !self.principal.tenant.is_local();
         let permit = is_known.then(|| audit.reserve()).transpose().map_err(Problem::not_noted)?;
-        Ok(Line { permit, principal: &self.principal, request_id: &self.request_id })
+        Ok(Line { permit, principal: &self.principal, request_id: &self.context.request_id })
     }
 }
 
@@ -188,12 +167,27 @@ impl<'a, S: Needs> ApiExtractor<'a> for Caller<S> {
         _: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         // No principal means that the request has not come through the door.
-        let principal = request.data::<Arc<Principal>>().ok_or_else(|| Problem::refused(Refusal::Missing))?;
+        let found = request.data::<Arc<Principal>>().zip(request.data::<Arc<Context>>());
+        let (principal, context) = found.ok_or_else(|| Problem::refused(Refusal::Missing))?;
         if !principal.scopes.contains(S::SCOPE) {
             metrics::refused("scope");
             return Err(Problem::not_allowed(S::SCOPE).into());
         }
-        let request_id = request.data::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-        Ok(Self { principal: Arc::clone(principal), request_id, scope: PhantomData })
+        Ok(Self { principal: Arc::clone(principal), context: Arc::clone(context), scope: PhantomData })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_public;
+
+    #[test]
+    fn only_what_is_listed_and_below_it_is_for_everybody() {
+        for path in ["/health/live", "/health/ready", "/v1/kinds", "/v1/kinds/", "/v1/kinds/annual-plan/schema"] {
+            assert!(is_public(path), "{path}");
+        }
+        for path in ["/", "/v1", "/v1/kinds-of-others", "/v1/documents", "/healthy", "/V1/kinds", "//v1/kinds"] {
+            assert!(!is_public(path), "{path}");
+        }
     }
 }

@@ -9,9 +9,10 @@ use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
 use super::caller::{Caller, ToRender};
+use super::failure::{Failure, OfCheck, OfDocument};
 use super::negotiate;
 use super::payload::{OfKind, Unchecked};
-use super::problem::{Failure, Fault, OfCheck, OfDocument, Problem};
+use super::problem::{Fault, Problem};
 use super::representation::{self, CacheStatus};
 use crate::audit::Audit;
 use crate::cache::Source;

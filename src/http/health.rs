@@ -9,7 +9,8 @@ use std::time::Duration;
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi, Tags};
 
-use super::problem::{Failure, OfProbe, Problem};
+use super::failure::{Failure, OfProbe};
+use super::problem::Problem;
 use crate::access::Access;
 use crate::audit::AuditHealth;
 use crate::pipeline::Pipeline;

@@ -8,7 +8,8 @@ use poem_openapi::types::Any;
 use poem_openapi::{Enum, Object, OpenApi, Tags};
 use serde_json::Value;
 
-use super::problem::{Failure, OfLookup, Problem};
+use super::failure::{Failure, OfLookup};
+use super::problem::Problem;
 use crate::document::{Kind, Language, Locale, schema};
 use crate::template;
 use crate::validate::read_json;

@@ -2,7 +2,9 @@
 
 mod audit;
 mod caller;
+mod context;
 mod document;
+mod failure;
 mod health;
 mod kind;
 mod negotiate;

@@ -10,9 +10,8 @@ use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde_json::Value;
 
-use super::caller::{LimitTold, RequestId};
+use super::context::Context;
 use super::pages::PATHS;
-use super::payload::BodyTimeout;
 use super::problem::Problem;
 use crate::telemetry::metrics::Route;
 
@@ -26,9 +25,8 @@ pub(super) struct Outer {
 
 /// A path of the API, and its methods.
 struct Known {
-    pattern: String,
+    route: Route,
     methods: Vec<String>,
-    metrics: Route,
 }
 
 /// The paths of the API: those without parameters by their text, the few others one after the other.
@@ -41,7 +39,7 @@ struct Paths {
 
 impl Paths {
     fn add(&mut self, pattern: &str, methods: Vec<String>) {
-        let known = Known { pattern: pattern.to_owned(), methods, metrics: Route::new(pattern) };
+        let known = Known { route: Route::new(pattern), methods };
         if pattern.contains('{') {
             self.with_parameters.push(known);
         } else {
@@ -51,7 +49,7 @@ impl Paths {
 
     fn find(&self, path: &str) -> Option<&Known> {
         let plain = self.plain.get(path.trim_end_matches('/'));
-        plain.or_else(|| self.with_parameters.iter().find(|known| is_path(&known.pattern, path)))
+        plain.or_else(|| self.with_parameters.iter().find(|known| is_path(known.route.pattern(), path)))
     }
 }
 
@@ -89,11 +87,9 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let began = Instant::now();
-        let id = request_id(&request);
-        request.set_data(RequestId(id.clone()));
-        request.set_data(BodyTimeout(self.body_timeout));
-        let limit = LimitTold::default();
-        request.set_data(limit.clone());
+        let context = Arc::new(Context::new(request_id(&request), self.body_timeout));
+        let id = &context.request_id;
+        request.set_data(Arc::clone(&context));
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
         let known = self.paths.find(&path);
@@ -101,9 +97,9 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
             Ok(response) => response.into_response(),
             Err(error) if error.is_from_response() => error.into_response(),
             Err(error) if error.is::<NotFoundError>() && is_of_kind(&path) => {
-                Problem::unknown_kind().respond(&instance(&path), &id)
+                Problem::unknown_kind().respond(&instance(&path), id)
             }
-            Err(error) => Problem::of_framework(&error).respond(&instance(&path), &id),
+            Err(error) => Problem::of_framework(&error).respond(&instance(&path), id),
         };
         if response.status() == StatusCode::METHOD_NOT_ALLOWED
             && let Some(known) = known
@@ -111,18 +107,18 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }
-        limit.tell(response.headers_mut());
-        if let Ok(value) = HeaderValue::from_str(&id) {
+        context.add_limit(response.headers_mut());
+        if let Ok(value) = HeaderValue::from_str(id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
         let took = began.elapsed();
-        let (route, status) = (known.map_or("-", |known| known.pattern.as_str()), response.status().as_u16());
-        known.map_or(&self.paths.others, |known| &known.metrics).count(method_name(&method), status, took);
+        let (route, status) = (known.map_or(&self.paths.others, |known| &known.route), response.status().as_u16());
+        route.count(method_name(&method), status, took);
         // A path that is not ours can hold anything, so only the pattern is logged.
         tracing::info!(
             request_id = id,
             method = method_name(&method),
-            route,
+            route = route.pattern(),
             status,
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "request"

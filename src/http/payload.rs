@@ -1,7 +1,7 @@
 //! The body of a request: JSON of a kind, read strictly and bounded, checked later all at once.
 
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use poem::error::ReadBodyError;
@@ -13,6 +13,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
+use super::context::Context;
 use super::problem::Problem;
 use crate::document::{
     AnnualPlan, ConsentForm, CooperationAgreement, HomeSchoolGuide, Kind, MeetingSchedule, ParentLetter,
@@ -23,10 +24,6 @@ use crate::validate::MAX_BODY;
 /// Most bytes of a body that is too large which are read and thrown away, so that a caller who
 /// sends before it listens gets the answer rather than a broken connection.
 const DRAINED: u64 = 4 * 1024 * 1024;
-
-/// Longest that a caller may take to send a body.
-#[derive(Clone, Copy)]
-pub(super) struct BodyTimeout(pub(super) Duration);
 
 /// The whole body, or a problem when it is too large. No more than `MAX_BODY` is kept.
 async fn read_bounded(body: poem::Body, announced: usize) -> Result<Vec<u8>> {
@@ -106,8 +103,8 @@ impl<T: OfKind> ParsePayload for Unchecked<T> {
         }
         let announced = usize::try_from(announced).unwrap_or(MAX_BODY);
         let reading = read_bounded(body.take()?, announced);
-        let body = match request.data::<BodyTimeout>() {
-            Some(BodyTimeout(longest)) => timeout(*longest, reading).await.map_err(|_| Problem::too_slow())??,
+        let body = match request.data::<Arc<Context>>() {
+            Some(context) => timeout(context.body_timeout, reading).await.map_err(|_| Problem::too_slow())??,
             None => reading.await?,
         };
         Ok(Self { body: body.into(), kind: PhantomData })

@@ -27,6 +27,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -123,7 +124,10 @@ impl Server {
         let (endpoint, settings) = (Arc::new(endpoint), Arc::new(settings));
         let (graceful, room) = (GracefulShutdown::new(), Arc::new(Semaphore::new(settings.connections)));
         let mut stop = pin!(stop);
+        let mut connections = JoinSet::new();
         loop {
+            // Those that have ended.
+            while connections.try_join_next().is_some() {}
             let next = async {
                 // The semaphore is never closed.
                 let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
@@ -148,15 +152,17 @@ impl Server {
                 local: address,
                 remote,
             };
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 connection.serve(stream).await;
                 drop(place);
             });
         }
         drop(listener);
         if timeout(patience, graceful.shutdown()).await.is_err() {
-            tracing::warn!("requests under way were cut off");
+            tracing::warn!("requests under way are cut off");
         }
+        // Nobody holds the endpoint any more, nor what is behind it.
+        connections.shutdown().await;
     }
 }
 

@@ -8,7 +8,8 @@ use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
 use super::caller::{Caller, ToAdminister, ToRender};
-use super::problem::{Failure, OfPurge, OfRemoval, OfStored, Problem};
+use super::failure::{Failure, OfPurge, OfRemoval, OfStored};
+use super::problem::Problem;
 use super::representation::{self, CacheStatus};
 use crate::audit::Audit;
 use crate::cache::Id;
@@ -101,7 +102,7 @@ impl StoredApi {
         let id = Id::parse(&id).ok_or_else(Problem::no_document)?;
         let tenant = &caller.principal.tenant;
         // The log names a document by its digest, as when it was made; in Redis alone it may be gone by now.
-        let digest = self.pipeline.find(tenant, &id).await.map(|found| hex(&found.label.digest));
+        let digest = self.pipeline.digest(tenant, &id).await.map(|digest| hex(&digest));
         let line = caller.line(&self.audit)?;
         match self.pipeline.cache().remove(tenant, &id).await {
             Ok(true) => {

@@ -246,6 +246,12 @@ impl Pipeline {
         deliver(cache, id, &stored, source)
     }
 
+    /// The SHA-256 of a document that was made before, for its tenant.
+    pub async fn digest(&self, tenant: &Tenant, id: &Id) -> Option<[u8; 32]> {
+        let (stored, _) = self.parts.cache.get(tenant, id).await?;
+        read_label(&stored.label).ok().map(|label| label.digest)
+    }
+
     /// A document that was made before, for its tenant.
     pub async fn find(&self, tenant: &Tenant, id: &Id) -> Option<Delivered> {
         let cache = &self.parts.cache;

@@ -5,7 +5,6 @@
 //! head, which `skoledok audit verify` prints, somewhere else.
 
 use sha2::{Digest, Sha256};
-use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
 
 use super::{Store, StoreError};
@@ -14,7 +13,7 @@ use super::{Store, StoreError};
 const PAGE: i64 = 1000;
 
 /// What is noted: never contents of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Entry {
     /// When, in milliseconds since 1970.
     pub at: i64,
@@ -33,11 +32,12 @@ pub struct Entry {
 }
 
 /// An entry as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Record {
     /// Place in the log, from 1, without gaps.
     pub seq: i64,
     /// The entry.
+    #[sqlx(flatten)]
     pub entry: Entry,
     /// SHA-256 of this row and the hash before it.
     pub hash: Vec<u8>,
@@ -75,21 +75,6 @@ impl Entry {
             hash.update(text);
         }
         hash.finalize().to_vec()
-    }
-}
-
-impl FromRow<'_, AnyRow> for Record {
-    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        let entry = Entry {
-            at: row.try_get("at")?,
-            tenant: row.try_get("tenant")?,
-            actor: row.try_get("actor")?,
-            action: row.try_get("action")?,
-            object: row.try_get("object")?,
-            result: row.try_get("result")?,
-            request_id: row.try_get("request_id")?,
-        };
-        Ok(Self { seq: row.try_get("seq")?, entry, hash: row.try_get("hash")? })
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::Row;
 
-use super::{Role, Settings, Store, StoreError, lock};
+use super::{Role, Settings, Store, StoreError, beside, lock};
 
 /// Why there is no copy, or why it is not put back.
 #[derive(Debug, thiserror::Error)]
@@ -43,13 +43,6 @@ pub enum BackupError {
 fn file_fault(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
     let path = path.to_owned();
     move |source| BackupError::File { path, source }
-}
-
-/// A name beside a file.
-fn beside(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }
 
 /// Makes what was written to a file and its name in the folder last.

@@ -1,12 +1,11 @@
 //! API keys. Of a key the store has only a hash.
 
-use sqlx::any::AnyRow;
-use sqlx::{FromRow, Row};
+use sqlx::FromRow;
 
 use super::{Store, StoreError};
 
 /// An API key without its secret. Times in milliseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct KeyRecord {
     /// Public part.
     pub id: String,
@@ -24,21 +23,6 @@ pub struct KeyRecord {
     pub expires_at: Option<i64>,
     /// From when it was taken back.
     pub revoked_at: Option<i64>,
-}
-
-impl FromRow<'_, AnyRow> for KeyRecord {
-    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            tenant: row.try_get("tenant")?,
-            label: row.try_get("label")?,
-            scopes: row.try_get("scopes")?,
-            secret_hash: row.try_get("secret_hash")?,
-            created_at: row.try_get("created_at")?,
-            expires_at: row.try_get("expires_at")?,
-            revoked_at: row.try_get("revoked_at")?,
-        })
-    }
 }
 
 impl Store {

@@ -54,16 +54,7 @@ pub enum StoreError {
     /// Another service has the file.
     #[error("another service uses `{}`; give each its own `store.url`, or let them share a PostgreSQL", .0.display())]
     Locked(PathBuf),
-    /// The file that says who uses the SQLite file can not be made.
-    #[error("can not lock `{}`", .path.display())]
-    Lock {
-        /// The lock file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The SQLite file can not be made or opened.
+    /// The SQLite file, or the lock beside it, can not be made or opened.
     #[error("can not open `{}`", .path.display())]
     File {
         /// The file.
@@ -186,6 +177,13 @@ fn sqlite_file(url: &str) -> Option<PathBuf> {
     url.strip_prefix("sqlite:").map(|rest| PathBuf::from(rest.strip_prefix("//").unwrap_or(rest)))
 }
 
+/// A name beside a file.
+fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
 /// A path as it stands in a URL.
 fn escaped(file: &Path) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
@@ -195,10 +193,8 @@ fn escaped(file: &Path) -> String {
 
 /// Takes the lock beside a SQLite file, which the system gives back when the process ends in whatever way.
 fn lock(file: &Path) -> Result<File, StoreError> {
-    let mut path = file.to_owned().into_os_string();
-    path.push(".lock");
-    let path = PathBuf::from(path);
-    let fault = |source| StoreError::Lock { path: path.clone(), source };
+    let path = beside(file, ".lock");
+    let fault = |source| StoreError::File { path: path.clone(), source };
     let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(fault)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),

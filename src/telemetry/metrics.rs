@@ -114,6 +114,12 @@ impl Route {
         Self { pattern: route.to_owned(), seconds, counters: RwLock::default() }
     }
 
+    /// Its pattern.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
     /// Counts a request that was answered.
     pub fn count(&self, method: &'static str, status: u16, took: Duration) {
         self.seconds.record(took);
