@@ -1,6 +1,6 @@
 # Every task of the project. `make check` is what CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check fmt golden openapi bench soak
+.PHONY: help run setup test check fuzz fmt golden openapi bench soak
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -15,11 +15,12 @@ setup: ## install what the tests need (Debian packages, and the rest under targe
 test: setup ## all tests
 	cargo test
 
-check: setup ## format, lints, documentation and all tests, as CI does
+check: setup ## format, lints, documentation, all tests and a little fuzzing, as CI does
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	cargo test
+	tests/tools/fuzz 20
 
 bench: setup ## all measurements, beside the peers (long; the first time longer); the figures go into docs/benchmarks.md
 	benches/peers/setup
@@ -27,6 +28,9 @@ bench: setup ## all measurements, beside the peers (long; the first time longer)
 
 soak: ## 100,000 documents, then the memory is what it was
 	cargo bench --bench speed -- soak 100000
+
+fuzz: setup ## the fuzz targets, 20 seconds each
+	tests/tools/fuzz 20
 
 fmt: ## format the source
 	cargo fmt

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +17,7 @@ use crate::pipeline;
 use crate::pipeline::Pipeline;
 use crate::store::{Role, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trace::{TraceError, Traces};
 use crate::worker::{self, Pool, Program, StartError};
 use crate::{http, render};
 
@@ -50,6 +50,9 @@ pub enum ServeError {
     /// Nothing can be counted.
     #[error("the metrics can not be started")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// Nothing can be traced.
+    #[error(transparent)]
+    Traces(#[from] TraceError),
     /// Tokens can not be checked.
     #[error(transparent)]
     Tokens(#[from] access::ClientError),
@@ -77,12 +80,14 @@ async fn run(config: Config) -> Result<(), ServeError> {
     // First, since it takes longest.
     let workers = pool.clone();
     let start = tokio::spawn(async move { workers.start(render_worker(config.render_memory)).await });
+    let traces = config.traces.map(Traces::start).transpose()?;
     let cache = Cache::start(config.cache)?;
+    let tally = cache.tally();
     let store = Store::open(&config.store, Role::Service).await?;
     let is_open = config.access.open;
     let access = Arc::new(Access::start(config.access, store.clone())?);
     let (audit, writer) = Audit::start(store.clone());
-    let ready = Arc::new(AtomicBool::new(false));
+    let phase = http::Phase::default();
     let listening = Server::bind(config.server.clone()).await?;
     println!("listening on {}", listening.url());
     let pipeline = Pipeline::new(pool, cache);
@@ -99,15 +104,28 @@ async fn run(config: Config) -> Result<(), ServeError> {
         metrics,
         store: store.clone(),
         access,
-        limiter: config.limit.map(|limit| Arc::new(Limiter::new(limit))),
+        limiter: config.limit.map(|limit| Arc::new(Limiter::new(limit, tally))),
         audit,
         body_timeout: config.body_timeout,
-        ready: Arc::clone(&ready),
+        phase: phase.clone(),
     };
+    let leaving = phase.clone();
     let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let mut signal = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        signal().await;
+        leaving.leave();
+        if !config.drain.is_zero() {
+            tracing::info!("stopping soon: new requests are still taken, and `/health/ready` says no");
+            tokio::select! {
+                () = tokio::time::sleep(config.drain) => {}
+                // Somebody is in a hurry.
+                () = signal() => {}
+            }
         }
         tracing::info!("stopping: finishing what is under way");
     };
@@ -117,7 +135,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
             () = &mut served => return Ok(()),
             started = start => started.map_err(std::io::Error::other)??,
         }
-        ready.store(true, Ordering::Release);
+        phase.serve();
         tracing::info!("ready");
         served.await;
         Ok(())
@@ -128,6 +146,9 @@ async fn run(config: Config) -> Result<(), ServeError> {
         tracing::error!("the audit log could not be written to its end");
     }
     store.close().await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
     result
 }
 

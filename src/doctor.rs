@@ -2,18 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use crate::access::Access;
+use crate::access::{self, Access};
 use crate::app::{self, ServeError};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::http;
-use crate::pipeline::{self, ProduceError};
+use crate::pipeline::{self, GOLDEN, ProduceError};
 use crate::render::Engine;
 use crate::store::{Role, Store};
 use crate::worker::{Landlock, Pool, Settings};
 
 /// Longest wait for a Redis, or for the keys of an issuer.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Before this time there was no such program: the first of November 2026, in milliseconds since 1970.
+const EARLIEST: i64 = 1_793_491_200_000;
+/// Milliseconds by which the clocks of services and their store may differ.
+const APART: i64 = 2000;
 
 /// One part, and how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +61,16 @@ fn finding(what: &str, state: State) -> Finding {
 
 /// Fonts and templates are part of the program, so a fault here is one of the program.
 fn engine() -> Finding {
-    let what = "fonts and templates: a sample of every kind renders";
-    match pipeline::self_test(&Engine::load()) {
-        Ok(()) => finding(what, State::Ok),
+    let what = "fonts and templates: a sample of every kind renders to the bytes that it should";
+    match pipeline::golden(&Engine::load()) {
+        Ok(lines) if lines == GOLDEN => finding(what, State::Ok),
+        // A processor or a C library that computes in another way is no fault, but a rare thing that one should know of.
+        Ok(_) => finding(
+            what,
+            State::Warning(
+                "they render, but not as where the program was made: it was changed, or this machine computes differently",
+            ),
+        ),
         Err(ProduceError::Render(error)) => finding(what, State::Fault(format!("report this: {error}"))),
         Err(_) => finding(what, State::Fault("report this: a shipped sample is not valid".to_owned())),
     }
@@ -90,6 +102,7 @@ async fn door(config: &Config) -> Vec<Finding> {
         }
     };
     findings.push(finding(what, State::Ok));
+    findings.push(clock(&store).await);
     let what = "audit log: no entry was changed or removed";
     findings.push(match store.verify_audit().await {
         Ok(Ok(_)) => finding(what, State::Ok),
@@ -119,6 +132,26 @@ async fn door(config: &Config) -> Vec<Finding> {
     }
     store.close().await;
     findings
+}
+
+/// Tokens, keys and documents end at a time, and several services have to agree on it.
+async fn clock(store: &Store) -> Finding {
+    let what = "clock: it is not in the past, and goes with that of the store";
+    let before = access::now();
+    let state = match store.clock().await {
+        Ok(there) => {
+            let apart = (there - before).min(0).abs().max((there - access::now()).max(0));
+            if before < EARLIEST {
+                State::Fault("set the time of this machine, for example by NTP".to_owned())
+            } else if apart > APART {
+                State::Warning("set the time of this machine and of the database's, for example by NTP")
+            } else {
+                State::Ok
+            }
+        }
+        Err(error) => State::Fault(error.to_string()),
+    };
+    finding(what, state)
 }
 
 /// Waits for a part that connects in the background.

@@ -7,6 +7,7 @@
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+pub mod outgoing;
 pub mod telemetry;
 pub mod tenant;
 pub mod document;
@@ -25,3 +26,5 @@ pub mod config;
 pub mod app;
 pub mod doctor;
 pub mod cli;
+#[cfg(fuzzing)]
+pub mod fuzz;

@@ -1,6 +1,7 @@
 //! The engine alone: the program renders in a loop, in one thread, without HTTP, pipes or cache.
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use skoledok::pipeline::{self, Order};
@@ -11,9 +12,9 @@ use crate::input::Bodies;
 use crate::load::Figures;
 use crate::process;
 
-/// The inside: renders for some seconds, then prints what it has done. From JSON to PDF, with the checks
-/// between, as the service does it.
-pub fn run(kind: &str, seconds: usize, offset: usize) {
+/// The inside: for each line on standard input, with milliseconds and the number of the first document, renders for so long
+/// and prints what it has done. From JSON to PDF, with the checks between, as the service does it.
+pub fn run(kind: &str) {
     let stack = std::thread::Builder::new().stack_size(64 << 20);
     let kind = kind.to_owned();
     let thread = stack.spawn(move || {
@@ -21,31 +22,36 @@ pub fn run(kind: &str, seconds: usize, offset: usize) {
         let bodies = Bodies::of(&kind);
         let engine = Engine::load();
         pipeline::self_test(&engine).expect("the engine works");
-        let make = |number: usize| {
-            let body = validate::read_json(bodies.body(number).as_bytes()).expect("a body is JSON");
-            let order = Order { kind: bodies.kind, body, options: Options::default() };
-            pipeline::produce(&engine, order).expect("a body is valid")
-        };
-        for number in 0..100 {
-            make(offset + 5000 + number);
+        for line in std::io::stdin().lines() {
+            let line = line.expect("standard input is text");
+            let mut numbers = line.split(' ').map(|word| word.parse().expect("a line has numbers"));
+            let (Some(millis), Some(offset), None) = (numbers.next(), numbers.next(), numbers.next()) else {
+                panic!("a line has two numbers");
+            };
+            let figures = render(&engine, &bodies, Duration::from_millis(millis), offset as usize);
+            println!("{}", serde_json::to_string(&figures).expect("figures are JSON"));
         }
-        let mut taken = Vec::new();
-        let (before, began) = (process::cpu_of(std::process::id()), Instant::now());
-        while began.elapsed() < Duration::from_secs(seconds as u64) {
-            let start = Instant::now();
-            std::hint::black_box(make(offset + taken.len()));
-            taken.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
-        }
-        let figures = Figures {
-            count: taken.len(),
-            seconds: began.elapsed().as_secs_f64(),
-            cpu: process::cpu_of(std::process::id()) - before,
-            memory: process::memory_of(std::process::id()),
-            micros: taken,
-        };
-        println!("{}", serde_json::to_string(&figures).expect("figures are JSON"));
     });
     thread.expect("a thread").join().expect("the engine ends well");
+}
+
+fn render(engine: &Engine, bodies: &Bodies, time: Duration, offset: usize) -> Figures {
+    let mut taken = Vec::new();
+    let (before, began) = (process::cpu_of(std::process::id()), Instant::now());
+    while began.elapsed() < time {
+        let start = Instant::now();
+        let body = validate::read_json(bodies.body(offset + taken.len()).as_bytes()).expect("a body is JSON");
+        let order = Order { kind: bodies.kind, body, options: Options::default() };
+        std::hint::black_box(pipeline::produce(engine, order).expect("a body is valid"));
+        taken.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
+    }
+    Figures {
+        count: taken.len(),
+        seconds: began.elapsed().as_secs_f64(),
+        cpu: process::cpu_of(std::process::id()) - before,
+        memory: process::memory_of(std::process::id()),
+        micros: taken,
+    }
 }
 
 /// Where the time of a document goes: reading and checking, laying out, writing the PDF.
@@ -82,21 +88,47 @@ pub fn phases(kind: &str) {
     thread.expect("a thread").join().expect("the engine ends well");
 }
 
-/// Several of them at once.
-pub fn measure(kind: &str, processes: usize, seconds: usize, offset: usize) -> Figures {
-    let children: Vec<_> = (0..processes)
-        .map(|process| {
-            let offset = (offset + process * 20_000_000).to_string();
-            Command::new(std::env::current_exe().expect("a program has a path"))
-                .args(["engine", kind, &seconds.to_string(), &offset])
+/// Several of them, warm, each waiting for its next turn.
+pub struct Engines(Vec<(Child, BufReader<ChildStdout>)>);
+
+impl Engines {
+    pub fn start(kind: &str, processes: usize) -> Self {
+        let start = |_| {
+            let mut child = Command::new(std::env::current_exe().expect("a program has a path"))
+                .args(["engine", kind])
+                .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
-                .expect("the program starts itself")
-        })
-        .collect();
-    let all = children.into_iter().map(|child| {
-        let output = child.wait_with_output().expect("the engine ends");
-        serde_json::from_slice::<Figures>(&output.stdout).expect("the engine prints its figures")
-    });
-    Figures::together(all)
+                .expect("the program starts itself");
+            let out = child.stdout.take().expect("standard output is piped");
+            (child, BufReader::new(out))
+        };
+        let mut engines = Self((0..processes).map(start).collect());
+        // A first fill of what Typst remembers.
+        engines.measure(Duration::from_secs(2), 9_000_000);
+        engines
+    }
+
+    /// What they do at the same time. No two render the same document.
+    pub fn measure(&mut self, time: Duration, offset: usize) -> Figures {
+        for (process, (child, _)) in self.0.iter_mut().enumerate() {
+            let line = format!("{} {}\n", time.as_millis(), offset + process * 20_000_000);
+            child.stdin.as_mut().expect("standard input is piped").write_all(line.as_bytes()).expect("it waits");
+        }
+        Figures::together(self.0.iter_mut().map(|(_, out)| {
+            let mut line = String::new();
+            out.read_line(&mut line).expect("the engine answers");
+            serde_json::from_str::<Figures>(&line).expect("the engine prints its figures")
+        }))
+    }
+}
+
+impl Drop for Engines {
+    fn drop(&mut self) {
+        for (child, _) in &mut self.0 {
+            // It ends with its standard input.
+            drop(child.stdin.take());
+            drop(child.wait());
+        }
+    }
 }

@@ -26,14 +26,16 @@ use std::time::Duration;
 
 use report::{Report, Table};
 
-/// Rounds of each comparison.
-const ROUNDS: usize = 5;
+/// Rounds of each comparison, and how long each contender has in a round: many and short, since the speed of a shared machine
+/// changes within seconds.
+const ROUNDS: usize = 20;
+const TURN: Duration = Duration::from_millis(1500);
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["engine", kind, seconds, offset] => engine::run(kind, number(seconds), number(offset)),
+        ["engine", kind] => engine::run(kind),
         ["soak", documents] => soak::run(number(documents)),
         ["phases", kind] => engine::phases(kind),
         ["bare", redis] => bare::serve(redis),
@@ -80,13 +82,14 @@ fn uncached(kind: &str) -> Table {
     let bodies = input::Bodies::of(kind);
     // What is made before the clock runs: a first fill of what Typst remembers.
     load::post_distinct(&service.address, &bodies, service::CALLERS, Duration::from_secs(3), 1_000_000);
+    let mut engines = engine::Engines::start(kind, cores);
+    let mut one = engine::Engines::start(kind, 1);
     for round in 0..ROUNDS {
         let offset = 2_000_000 + round * 100_000;
-        table.add("engine, one process", engine::measure(kind, 1, 6, offset));
-        table.add(&format!("engine, {cores} processes"), engine::measure(kind, cores, 6, offset + 10_000));
+        table.add("engine, one process", one.measure(TURN, offset));
+        table.add(&format!("engine, {cores} processes"), engines.measure(TURN, offset + 10_000));
         let before = service.cpu();
-        let mut figures =
-            load::post_distinct(&service.address, &bodies, service::CALLERS, Duration::from_secs(6), offset + 50_000);
+        let mut figures = load::post_distinct(&service.address, &bodies, service::CALLERS, TURN, offset + 50_000);
         figures.cpu = service.cpu() - before;
         figures.memory = service.memory();
         table.add("service over HTTP", figures);
@@ -146,14 +149,13 @@ fn cached() -> Table {
     table.unit = 1000.0;
     for _ in 0..ROUNDS {
         for (name, service, request, bare_name, bare_request) in &pairs {
-            let time = Duration::from_secs(3);
             let before = bare.cpu();
-            let mut figures = load::repeat(&bare.address, bare_request, service::CALLERS, time);
+            let mut figures = load::repeat(&bare.address, bare_request, service::CALLERS, TURN);
             figures.cpu = bare.cpu() - before;
             figures.memory = bare.memory();
             table.add(bare_name, figures);
             let before = service.cpu();
-            let mut figures = load::repeat(&service.address, request, service::CALLERS, time);
+            let mut figures = load::repeat(&service.address, request, service::CALLERS, TURN);
             figures.cpu = service.cpu() - before;
             figures.memory = service.memory();
             table.add(name, figures);

@@ -12,9 +12,12 @@ pub use key::{ApiKey, NoRandomness};
 pub use limit::{Limit, LimitSettings, Limiter};
 pub use scope::{Scope, Scopes};
 use token::Tokens;
-pub use token::{ClientError, TokenSettings, algorithms, http_client};
+#[cfg(fuzzing)]
+pub use token::fuzz;
+pub use token::{ClientError, TokenSettings, algorithms};
 
 use crate::store::Store;
+use crate::telemetry::trace;
 use crate::tenant::Tenant;
 
 /// Callers that are remembered.
@@ -126,7 +129,7 @@ impl Access {
     }
 
     async fn check_key(&self, key: &ApiKey) -> Result<(Principal, i64), Refusal> {
-        let record = self.store.find_key(&key.id).await.map_err(|error| {
+        let record = trace::step("key", &[], self.store.find_key(&key.id)).await.map_err(|error| {
             tracing::warn!(%error, "an API key can not be looked up");
             Refusal::Unavailable
         })?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Principal, Refusal, Scopes};
 use crate::document::OrgNumber;
+use crate::outgoing::http_client;
 use crate::tenant::Tenant;
 
 /// Longest answer of a JWKS, in bytes.
@@ -52,13 +53,6 @@ pub struct TokenSettings {
 #[derive(Debug, thiserror::Error)]
 #[error("no HTTP client for the JWKS")]
 pub struct ClientError(#[from] reqwest::Error);
-
-/// A client for HTTP that follows no redirects, with the cryptography that the program has anyway.
-pub fn http_client() -> reqwest::ClientBuilder {
-    // Whoever was first has set the same.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).user_agent("skoledok")
-}
 
 /// Reads the names of algorithms, with spaces between; the first that is not good is the error.
 ///
@@ -167,6 +161,19 @@ impl Tokens {
 
     /// Who sends a token, and until when it is good (milliseconds since 1970).
     pub(super) async fn check(&self, token: &str) -> Result<(Principal, i64), Refusal> {
+        let header = self.inspect(token)?;
+        let Some(keys) = self.candidates(header.kid.as_deref(), header.alg).await else {
+            return Err(if self.is_ready() {
+                Refusal::Invalid("the token is signed with a key that the issuer does not name")
+            } else {
+                Refusal::Unavailable
+            });
+        };
+        self.verify(token, &header, &keys)
+    }
+
+    /// The head of a token, if it is one that could be good.
+    fn inspect(&self, token: &str) -> Result<Header, Refusal> {
         if token.len() > LONGEST_TOKEN {
             return Err(Refusal::Invalid("the token is too long"));
         }
@@ -177,14 +184,10 @@ impl Tokens {
         if !self.settings.algorithms.contains(&header.alg) {
             return Err(Refusal::Invalid("the token is signed with an algorithm that is not allowed"));
         }
-        let id = header.kid.as_deref();
-        let Some(keys) = self.candidates(id, header.alg).await else {
-            return Err(if self.is_ready() {
-                Refusal::Invalid("the token is signed with a key that the issuer does not name")
-            } else {
-                Refusal::Unavailable
-            });
-        };
+        Ok(header)
+    }
+
+    fn verify(&self, token: &str, header: &Header, keys: &[Key]) -> Result<(Principal, i64), Refusal> {
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
@@ -193,7 +196,7 @@ impl Tokens {
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         let claims = keys
             .iter()
-            .filter(|key| key.fits(id, header.alg))
+            .filter(|key| key.fits(header.kid.as_deref(), header.alg))
             .find_map(|key| decode::<Claims>(token, &key.public, &validation).ok())
             .ok_or(Refusal::Invalid("signature, issuer, audience or time of the token is wrong"))?
             .claims;
@@ -270,6 +273,52 @@ async fn fetch(client: &reqwest::Client, settings: &TokenSettings) -> Result<Vec
     if keys.is_empty() { Err("the answer has no key that can be used") } else { Ok(keys) }
 }
 
+/// Checks against a key that signs nothing here.
+#[cfg(any(test, fuzzing))]
+#[expect(clippy::expect_used, reason = "a test ends at the first thing that is not as it should be")]
+fn with_a_foreign_key() -> Tokens {
+    let jwk = serde_json::json!({
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    });
+    let key =
+        Key::of(&serde_json::from_value(jwk).expect("the key of RFC 7515, A.3.1")).expect("a key that can be used");
+    Tokens {
+        settings: TokenSettings {
+            issuer: "https://utsteder.example/".to_owned(),
+            jwks_url: String::new(),
+            audience: "https://skoledok.example".to_owned(),
+            algorithms: algorithms("ES256 RS256").expect("both are good"),
+            scope_prefix: String::new(),
+        },
+        keys: RwLock::new(Arc::new(vec![key])),
+        ask: Notify::new(),
+        asked: watch::Sender::new(0),
+    }
+}
+
+/// Any bytes as credentials, which are never good, and as the claims of a token whose signature was.
+#[cfg(fuzzing)]
+pub fn fuzz(data: &[u8]) {
+    let tokens = with_a_foreign_key();
+    if let Ok(text) = std::str::from_utf8(data) {
+        if let Some(key) = super::ApiKey::parse(text) {
+            assert!(key.reveal().eq_ignore_ascii_case(text));
+        }
+        if let Ok(header) = tokens.inspect(text) {
+            assert!(tokens.verify(text, &header, &tokens.known()).is_err());
+        }
+    }
+    if let Ok(principal) =
+        serde_json::from_slice(data).map_err(drop).and_then(|claims| tokens.principal(&claims).map_err(drop))
+    {
+        assert_eq!(principal.tenant.name().len(), 9);
+        assert!(principal.actor.is_ascii() && principal.actor.len() < 100);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use base64::Engine as _;
@@ -279,28 +328,9 @@ mod tests {
 
     use super::*;
 
-    /// Checks against a key that signs nothing here.
-    fn tokens() -> Tokens {
-        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
-        let key =
-            Key::of(&serde_json::from_value(jwk).expect("the key of RFC 7515, A.3.1")).expect("a key that can be used");
-        Tokens {
-            settings: TokenSettings {
-                issuer: "https://utsteder.example/".to_owned(),
-                jwks_url: String::new(),
-                audience: "https://skoledok.example".to_owned(),
-                algorithms: algorithms("ES256 RS256").expect("both are good"),
-                scope_prefix: String::new(),
-            },
-            keys: RwLock::new(Arc::new(vec![key])),
-            ask: Notify::new(),
-            asked: watch::Sender::new(0),
-        }
-    }
-
     fn refuses(token: &str) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("there is a runtime");
-        assert!(runtime.block_on(tokens().check(token)).is_err());
+        assert!(runtime.block_on(with_a_foreign_key().check(token)).is_err());
     }
 
     /// Any JSON, most of it not what a token has.

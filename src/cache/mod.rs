@@ -8,6 +8,7 @@ mod key;
 mod remote;
 mod seal;
 mod stored;
+mod tally;
 mod target;
 
 use std::future::Future;
@@ -25,6 +26,7 @@ pub use key::Id;
 use key::{Keys, Place};
 use remote::{Away, Remote, Removed, Ticket, Turn};
 pub use stored::Stored;
+pub use tally::{Count, Tally};
 use target::Target;
 
 /// How the cache works.
@@ -107,7 +109,7 @@ type Landing<E> = Result<(Arc<Stored>, Source), Arc<E>>;
 pub struct Cache<E> {
     keys: Keys,
     memory: Option<moka::sync::Cache<[u8; 32], Arc<Stored>>>,
-    remote: Option<Remote>,
+    remote: Option<Arc<Remote>>,
     flights: Flights<[u8; 32], Landing<E>>,
     life: Duration,
     largest: usize,
@@ -133,7 +135,11 @@ impl<E: Send + Sync + 'static> Cache<E> {
                 let target = Target::parse(&redis.url, redis.authority.as_deref()).map_err(SettingsError)?;
                 let (removed, told) = mpsc::channel(256);
                 tokio::spawn(follow(memory.clone(), told));
-                Some(Remote::start(target, remote::Settings { patience: redis.patience, lock: redis.lock }, removed))
+                Some(Arc::new(Remote::start(
+                    target,
+                    remote::Settings { patience: redis.patience, lock: redis.lock },
+                    removed,
+                )))
             }
             None => None,
         };
@@ -151,7 +157,13 @@ impl<E: Send + Sync + 'static> Cache<E> {
     /// Whether the cache has all that it was given to work with.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        self.remote.as_ref().is_none_or(Remote::is_well)
+        self.remote.as_ref().is_none_or(|remote| remote.is_well())
+    }
+
+    /// Counts in the Redis behind the cache, if there is one.
+    #[must_use]
+    pub fn tally(&self) -> Option<Tally> {
+        self.remote.as_ref().map(|remote| Tally { remote: Arc::clone(remote), keys: self.keys.clone() })
     }
 
     /// Whether it keeps anything at all.

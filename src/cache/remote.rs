@@ -4,6 +4,7 @@
 //! dropped, one warning is logged, and from then on Redis costs nothing, until the keeper, trying on in
 //! the background, gets an answer in time again.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -16,8 +17,10 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::key::Place;
+use super::tally::Count;
 use super::target::{Connection, Target};
 use crate::document::{hex, unhex};
+use crate::telemetry::trace;
 
 /// Late answers in a row after which Redis is left alone.
 const LATE: u32 = 3;
@@ -87,6 +90,8 @@ struct Link {
     told: AtomicBool,
     /// Whether Redis answers, but refuses to be written to.
     refuses: AtomicBool,
+    /// Whether Redis answers, but does not count.
+    miscounts: AtomicBool,
 }
 
 impl Remote {
@@ -100,6 +105,7 @@ impl Remote {
             late: AtomicU32::new(0),
             told: AtomicBool::new(false),
             refuses: AtomicBool::new(false),
+            miscounts: AtomicBool::new(false),
         });
         tokio::spawn(Arc::clone(&link).keep());
         tokio::spawn(Arc::clone(&link).listen(removed));
@@ -183,6 +189,33 @@ impl Remote {
         }
     }
 
+    /// Counts a request of a tenant. Nobody waits long for it, and being late says nothing of the documents.
+    pub(super) async fn count(&self, tenant: [u8; 8], rate: NonZeroU32, burst: NonZeroU32) -> Result<Count, Away> {
+        let apart = (1_000_000 / u64::from(rate.get())).max(1);
+        let mut command = redis::cmd("EVAL");
+        command.arg(COUNT).arg(1).arg(format!("skoledok:1:limit:{{{}}}", hex(&tenant)));
+        command.arg(apart).arg(apart * u64::from(burst.get()));
+        let counting = self.link.send(&command);
+        let answer = timeout(self.settings.patience / 4, counting).await.map_err(|_| Away)?;
+        let count = match answer.map(redis::from_redis_value::<(u8, u64)>) {
+            Ok(Ok((0, left))) => Count::Left(u32::try_from(left).unwrap_or(u32::MAX)),
+            Ok(Ok((1, micros))) => Count::Wait(Duration::from_micros(micros)),
+            Err(error) if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() => {
+                return Err(Away);
+            }
+            _ => {
+                if !self.link.miscounts.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "Redis does not count requests (does its user have EVAL, GET, SET and TIME?); each service counts for itself"
+                    );
+                }
+                return Err(Away);
+            }
+        };
+        self.link.miscounts.store(false, Ordering::Relaxed);
+        Ok(count)
+    }
+
     async fn announce(&self, message: String) -> Result<(), Away> {
         self.link.call(redis::cmd("PUBLISH").arg(CHANNEL).arg(message)).await.map(drop)
     }
@@ -199,6 +232,15 @@ pub(super) struct Ticket {
 /// back between the two would have it made twice.
 const TURN: &str = "local made = redis.call('GET', KEYS[1]) if made then return made end \
     if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end return 0";
+
+/// The generic cell rate algorithm (ITU-T I.371, A.1) on microseconds of the clock of Redis. Kept is the time at which a tenant
+/// that sends evenly would send next; `ARGV[1]` is the time between two requests, `ARGV[2]` how far ahead of an even sender
+/// it may be. Gives 0 and how many more may come, or 1 and the time to wait.
+const COUNT: &str = "local time = redis.call('TIME') local now = time[1] * 1000000 + time[2] \
+    local kept = tonumber(redis.call('GET', KEYS[1]) or 0) local next = math.max(kept, now) + ARGV[1] \
+    local ahead = next - now if ahead > tonumber(ARGV[2]) then return {1, math.ceil(ahead - ARGV[2])} end \
+    redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', math.ceil(ahead / 1000)) \
+    return {0, math.floor((ARGV[2] - ahead) / ARGV[1])}";
 
 /// Removes the lock if it is still ours: another service may have taken it after it had run out.
 const UNLOCK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
@@ -233,10 +275,16 @@ impl Link {
         answer
     }
 
+    /// Sends a command.
+    async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
+        let Some(mut connection) = self.connection() else { return Err((ErrorKind::Io, "not connected").into()) };
+        trace::step("redis", &[], connection.send(command)).await
+    }
+
     /// Sends a command and waits as long as patience goes.
     async fn call(&self, command: &Cmd) -> Result<Value, Away> {
         let mut connection = self.connection().ok_or(Away)?;
-        match timeout(self.patience, connection.send(command)).await {
+        match trace::step("redis", &[], timeout(self.patience, connection.send(command))).await {
             Ok(Ok(value)) => {
                 self.late.store(0, Ordering::Relaxed);
                 Ok(value)

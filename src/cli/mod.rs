@@ -17,12 +17,13 @@ use serde_json::Value;
 use crate::config::{Config, DEFAULTS, Flags};
 use crate::doctor::{self, State};
 use crate::document::{Kind, Locale, PdfStandard};
+use crate::outgoing::http_client;
 use crate::pipeline::{self, Order, ProduceError};
 use crate::render::{Engine, Options};
 use crate::store::{Role, Store};
 use crate::template::{self, Format};
 use crate::validate::{self, Finding, MAX_BODY};
-use crate::{access, app, http, telemetry};
+use crate::{app, http, telemetry};
 
 /// School documents as archivable (PDF/A-2a), accessible (PDF/UA-1) PDF.
 #[derive(Parser)]
@@ -70,12 +71,17 @@ enum Command {
     /// List the kinds of document.
     #[command(after_help = "Example:\n  skoledok kinds")]
     Kinds,
-    /// Print the settings.
-    #[command(after_help = "Example:\n  skoledok config --defaults > skoledok.toml")]
+    /// Print the settings that are in force, without secrets.
+    #[command(
+        after_help = "Examples:\n  skoledok config --config skoledok.toml\n  skoledok config --defaults > skoledok.toml"
+    )]
     Config {
-        /// All settings with their defaults and what they mean.
-        #[arg(long, required = true)]
+        /// All settings with their defaults and what they mean, instead of those in force.
+        #[arg(long, conflicts_with = "config")]
         defaults: bool,
+        /// Settings (TOML), as for `serve`.
+        #[arg(long)]
+        config: Option<PathBuf>,
     },
     /// Look at everything that the service needs, and say how to mend what is wrong.
     #[command(after_help = "Example:\n  skoledok doctor --config skoledok.toml")]
@@ -284,7 +290,11 @@ fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Health { config, bind } => ask_health(&settings(config.as_deref(), bind)?.server),
         Command::Doctor { config } => examine(config.as_deref()),
-        Command::Config { .. } => print_text(DEFAULTS.trim_end()),
+        Command::Config { defaults: true, .. } => print_text(DEFAULTS.trim_end()),
+        Command::Config { config, .. } => {
+            let text = Config::effective(config.as_deref(), std::env::vars(), &Flags::default());
+            print_text(text.map_err(Failure::told)?.trim_end())
+        }
         Command::Render(render) => render_file(&render),
         Command::Validate { input } => validate_file(&input),
         Command::Sample { kind, locale } => print_text(template::sample(kind.0, locale.0).trim_end()),
@@ -324,7 +334,7 @@ fn ask_health(server: &http::ServerSettings) -> Result<(), Failure> {
     let runtime = runtime()?;
     let answer = runtime.block_on(async {
         // The name in the certificate is not the loopback address, and nothing secret is sent.
-        let client = access::http_client().danger_accept_invalid_certs(true).timeout(PATIENCE).build()?;
+        let client = http_client().danger_accept_invalid_certs(true).timeout(PATIENCE).build()?;
         client.get(format!("{scheme}://{address}/health/live")).send().await?.error_for_status()
     });
     match answer {

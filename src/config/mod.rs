@@ -1,17 +1,21 @@
 //! Every setting with its default (`default.toml`), from a file, the environment and flags. All
 //! problems are told together.
 
+mod effective;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use toml::{Table, Value};
 use zeroize::Zeroizing;
 
 use crate::access::{LimitSettings, TokenSettings};
 use crate::document::unhex;
+use crate::telemetry::trace::TraceSettings;
 use crate::{access, cache, http, store, worker};
 
 /// The defaults, with a comment on each.
@@ -26,10 +30,14 @@ const PREFIX: &str = "SKOLEDOK__";
 pub struct Config {
     /// Address to serve on, and how.
     pub server: http::ServerSettings,
+    /// How long requests are still taken after the signal to stop.
+    pub drain: Duration,
     /// Longest that a caller may take to send a body.
     pub body_timeout: Duration,
     /// Address for the metrics alone.
     pub metrics_bind: Option<SocketAddr>,
+    /// Where traces go.
+    pub traces: Option<TraceSettings>,
     /// The pool of render workers.
     pub render: worker::Settings,
     /// Most bytes of memory of a render worker.
@@ -67,6 +75,7 @@ struct Server {
     head_timeout_ms: u64,
     body_timeout_ms: u64,
     write_timeout_ms: u64,
+    drain_ms: u64,
     connections: usize,
 }
 
@@ -79,6 +88,10 @@ struct TlsTable {
 #[derive(Deserialize)]
 struct TelemetryTable {
     metrics_bind: String,
+    otlp_url: String,
+    otlp_headers: Zeroizing<String>,
+    otlp_headers_file: String,
+    trace_percent: u64,
 }
 
 #[derive(Deserialize)]
@@ -146,15 +159,25 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
         flags: &Flags,
     ) -> Result<Self, Problems> {
-        let mut problems = Vec::new();
-        let mut table = defaults();
-        if let Some(path) = file {
-            overlay_file(&mut table, path, &mut problems);
-        }
-        overlay_environment(&mut table, environment, &mut problems);
-        if let Some(bind) = flags.bind {
-            set(&mut table, "server", "bind", Value::String(bind.to_string()));
-        }
+        let (table, problems) = gather(file, environment, flags);
+        Self::check(table, problems)
+    }
+
+    /// The settings that are in force, as TOML without secrets.
+    ///
+    /// # Errors
+    /// All problems together, as [`Self::load`] has them.
+    pub fn effective(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &Flags,
+    ) -> Result<String, Problems> {
+        let (table, problems) = gather(file, environment, flags);
+        let text = effective::write(&table, &defaults());
+        Self::check(table, problems).map(|_| text)
+    }
+
+    fn check(table: Table, mut problems: Vec<String>) -> Result<Self, Problems> {
         let config = match Value::Table(table).try_into::<Tree>() {
             Ok(tree) => Self::of(&tree, &mut problems),
             Err(error) => {
@@ -206,9 +229,11 @@ impl Config {
         within("server.head_timeout_ms", tree.server.head_timeout_ms, 100, 600_000);
         within("server.body_timeout_ms", tree.server.body_timeout_ms, 100, 600_000);
         within("server.write_timeout_ms", tree.server.write_timeout_ms, 100, 600_000);
+        within("server.drain_ms", tree.server.drain_ms, 0, 600_000);
         within("server.connections", tree.server.connections as u64, 1, 1_000_000);
         within("store.connections", tree.store.connections.into(), 1, 1000);
         within("access.remember_seconds", tree.access.remember_seconds, 0, 3600);
+        within("telemetry.trace_percent", tree.telemetry.trace_percent, 0, 100);
         within("access.burst", tree.access.burst.into(), 1, 1_000_000);
         let tls = match (tree.tls.certificate_file.as_str(), tree.tls.key_file.as_str()) {
             ("", "") => Some(None),
@@ -221,6 +246,7 @@ impl Config {
         let cache = tree.cache.settings(problems);
         let store_url = secret("store.url", &tree.store.url, &tree.store.url_file, problems);
         let tokens = tree.oauth.settings(problems);
+        let traces = tree.telemetry.traces(problems);
         if problems.len() > before {
             return None;
         }
@@ -233,8 +259,10 @@ impl Config {
                 write_timeout: Duration::from_millis(tree.server.write_timeout_ms),
                 connections: tree.server.connections,
             },
+            drain: Duration::from_millis(tree.server.drain_ms),
             body_timeout: Duration::from_millis(tree.server.body_timeout_ms),
             metrics_bind,
+            traces,
             render: worker::Settings {
                 workers: if workers == 0 { cores } else { workers },
                 queue,
@@ -271,11 +299,7 @@ impl OauthTable {
         if self.audience.is_empty() {
             problems.push("`oauth.issuer` needs `oauth.audience`, or tokens for any other service would do".to_owned());
         }
-        let is_safe = reqwest::Url::parse(&self.jwks_url).is_ok_and(|url| {
-            url.scheme() == "https"
-                || (url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost")))
-        });
-        if !is_safe {
+        if !reqwest::Url::parse(&self.jwks_url).is_ok_and(|url| is_safe(&url)) {
             problems.push("`oauth.jwks_url` is an address with `https`, like `https://maskinporten.no/jwk`".to_owned());
         }
         let algorithms = match access::algorithms(&self.algorithms) {
@@ -296,6 +320,56 @@ impl OauthTable {
             algorithms,
             scope_prefix: self.scope_prefix.clone(),
         })
+    }
+}
+
+/// Whether nobody on the way can read or change what goes there.
+fn is_safe(url: &reqwest::Url) -> bool {
+    url.scheme() == "https"
+        || (url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost")))
+}
+
+impl TelemetryTable {
+    fn traces(&self, problems: &mut Vec<String>) -> Option<TraceSettings> {
+        let headers = secret("telemetry.otlp_headers", &self.otlp_headers, &self.otlp_headers_file, problems)?;
+        if self.otlp_url.is_empty() {
+            if !headers.is_empty() {
+                problems.push("`telemetry.otlp_url` is missing beside `telemetry.otlp_headers`".to_owned());
+            }
+            return None;
+        }
+        let is_plain = |url: &reqwest::Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none()
+        };
+        let url = reqwest::Url::parse(&self.otlp_url).ok().filter(is_plain);
+        let Some(url) = url.filter(|_| self.otlp_url.parse::<poem::http::Uri>().is_ok()) else {
+            problems.push(
+                "`telemetry.otlp_url` is an address like `http://collector:4318/v1/traces`; a password goes into `telemetry.otlp_headers`"
+                    .to_owned(),
+            );
+            return None;
+        };
+        if !headers.is_empty() && !is_safe(&url) {
+            problems.push(
+                "`telemetry.otlp_headers` would be readable on the way; use `https` in `telemetry.otlp_url`".to_owned(),
+            );
+        }
+        let headers = headers.split(',').filter(|header| !header.trim().is_empty()).map(|header| {
+            let (name, value) = header.split_once('=')?;
+            let mut value: HeaderValue = value.trim().parse().ok()?;
+            value.set_sensitive(true);
+            Some((name.trim().parse::<HeaderName>().ok()?, value))
+        });
+        let Some(headers) = headers.collect() else {
+            problems.push("`telemetry.otlp_headers` is `name=value`, with commas between several".to_owned());
+            return None;
+        };
+        let percent = u8::try_from(self.trace_percent).unwrap_or(100);
+        Some(TraceSettings { url: self.otlp_url.clone(), headers, percent })
     }
 }
 
@@ -345,6 +419,24 @@ impl CacheTable {
             }),
         })
     }
+}
+
+/// The defaults with a file, variables and flags over them, and what is wrong with these.
+fn gather(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &Flags,
+) -> (Table, Vec<String>) {
+    let mut problems = Vec::new();
+    let mut table = defaults();
+    if let Some(path) = file {
+        overlay_file(&mut table, path, &mut problems);
+    }
+    overlay_environment(&mut table, environment, &mut problems);
+    if let Some(bind) = flags.bind {
+        set(&mut table, "server", "bind", Value::String(bind.to_string()));
+    }
+    (table, problems)
 }
 
 /// A secret that stands in the setting itself or in a file; empty when in neither.

@@ -64,7 +64,7 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
         match &self.door.limiter {
             // Nobody is limited who has this machine to himself.
             Some(limiter) if !principal.tenant.is_local() => {
-                let limit = limiter.count(&principal.tenant);
+                let limit = limiter.count(&principal.tenant).await;
                 if let Some(context) = request.data::<Arc<Context>>() {
                     context.tell_limit(limiter.policy(), limit.remaining);
                 }

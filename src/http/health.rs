@@ -3,13 +3,13 @@
 #![expect(clippy::unused_async, reason = "operations of poem-openapi are asynchronous")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi, Tags};
 
 use super::failure::{Failure, OfProbe};
+use super::phase::Phase;
 use super::problem::Problem;
 use crate::access::Access;
 use crate::audit::AuditHealth;
@@ -80,7 +80,7 @@ pub(super) struct HealthApi {
     pub(super) store: Store,
     pub(super) access: Arc<Access>,
     pub(super) audit: AuditHealth,
-    pub(super) ready: Arc<AtomicBool>,
+    pub(super) phase: Phase,
 }
 
 impl HealthApi {
@@ -97,10 +97,10 @@ impl HealthApi {
         Json(Life { status: Status::Ok, version: version() })
     }
 
-    /// Documents can be made: the render processes are warm. Degraded is still ready.
+    /// Documents can be made: the render processes are warm, and the service is not about to stop. Degraded is still ready.
     #[oai(path = "/ready", method = "get", operation_id = "health_ready")]
     async fn ready(&self) -> Result<Json<Readiness>, Failure<OfProbe>> {
-        if !self.ready.load(Ordering::Acquire) {
+        if !self.phase.is_serving() {
             return Err(Problem::not_ready().into());
         }
         let census = self.pipeline.pool().census();

@@ -11,6 +11,7 @@ mod negotiate;
 mod outer;
 mod pages;
 mod payload;
+mod phase;
 mod problem;
 mod representation;
 mod server;
@@ -18,7 +19,6 @@ mod spec;
 mod stored;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint};
@@ -32,6 +32,7 @@ use caller::Door;
 use outer::Outer;
 use pages::Pages;
 pub use pages::Scrape;
+pub use phase::Phase;
 pub use server::{Server, ServerError, ServerSettings, TlsFiles, check_tls};
 pub use spec::openapi;
 
@@ -51,18 +52,18 @@ pub struct Parts {
     pub metrics: Option<Scrape>,
     /// Longest that a caller may take to send a body.
     pub body_timeout: Duration,
-    /// Set once the render workers are warm.
-    pub ready: Arc<AtomicBool>,
+    /// What the service is about.
+    pub phase: Phase,
 }
 
 fn service(parts: Parts) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
-    let Parts { pipeline, store, access, audit, ready, .. } = parts;
+    let Parts { pipeline, store, access, audit, phase, .. } = parts;
     let apis = (
         document::DocumentApi { pipeline: pipeline.clone(), audit: audit.clone() },
         stored::StoredApi { pipeline: pipeline.clone(), audit: audit.clone() },
         kind::KindApi,
         audit::AuditApi { store: store.clone() },
-        health::HealthApi { pipeline, store, access, audit: audit.health(), ready },
+        health::HealthApi { pipeline, store, access, audit: audit.health(), phase },
     );
     OpenApiService::new(apis, "skoledok", env!("CARGO_PKG_VERSION"))
         .description(
@@ -74,7 +75,7 @@ fn service(parts: Parts) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
 
 /// All routes.
 pub fn routes(parts: Parts) -> impl Endpoint {
-    let (metrics, body_timeout) = (parts.metrics.clone(), parts.body_timeout);
+    let (metrics, body_timeout, phase) = (parts.metrics.clone(), parts.body_timeout, parts.phase.clone());
     let door = Door { access: Arc::clone(&parts.access), limiter: parts.limiter.clone() };
     let service = service(parts);
     let own = service.spec();
@@ -84,7 +85,7 @@ pub fn routes(parts: Parts) -> impl Endpoint {
         openapi: spec.to_string().into(),
         metrics,
     };
-    let outer = Outer::new(&spec, body_timeout);
+    let outer = Outer::new(&spec, body_timeout, phase);
     // Not nested in a `Route`, which would take the address of each request apart and put it together again.
     service.into_endpoint().with(door).with(pages).with(outer)
 }

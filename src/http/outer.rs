@@ -6,21 +6,27 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use poem::error::NotFoundError;
-use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderValue, Method, StatusCode, Version, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde_json::Value;
 
 use super::context::Context;
 use super::pages::PATHS;
+use super::phase::Phase;
 use super::problem::Problem;
+use crate::document::hex;
 use crate::telemetry::metrics::Route;
+use crate::telemetry::trace::RequestSpan;
 
 const REQUEST_ID: &str = "X-Request-Id";
+/// The span of the caller (W3C Trace Context, 3.2).
+const TRACEPARENT: &str = "traceparent";
 
 /// The middleware. It knows the paths of the API, for `Allow` and for the log.
 pub(super) struct Outer {
     paths: Arc<Paths>,
     body_timeout: Duration,
+    phase: Phase,
 }
 
 /// A path of the API, and its methods.
@@ -54,7 +60,7 @@ impl Paths {
 }
 
 impl Outer {
-    pub(super) fn new(spec: &Value, body_timeout: Duration) -> Self {
+    pub(super) fn new(spec: &Value, body_timeout: Duration, phase: Phase) -> Self {
         let mut paths = Paths { plain: HashMap::new(), with_parameters: Vec::new(), others: Route::new("-") };
         for (path, operations) in spec.get("paths").and_then(Value::as_object).into_iter().flatten() {
             let methods = operations.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase());
@@ -63,7 +69,7 @@ impl Outer {
         for own in PATHS {
             paths.add(own, vec!["GET".to_owned()]);
         }
-        Self { paths: Arc::new(paths), body_timeout }
+        Self { paths: Arc::new(paths), body_timeout, phase }
     }
 }
 
@@ -71,7 +77,12 @@ impl<E: Endpoint> Middleware<E> for Outer {
     type Output = OuterEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        OuterEndpoint { inner, paths: Arc::clone(&self.paths), body_timeout: self.body_timeout }
+        OuterEndpoint {
+            inner,
+            paths: Arc::clone(&self.paths),
+            body_timeout: self.body_timeout,
+            phase: self.phase.clone(),
+        }
     }
 }
 
@@ -80,6 +91,7 @@ pub(super) struct OuterEndpoint<E> {
     inner: E,
     paths: Arc<Paths>,
     body_timeout: Duration,
+    phase: Phase,
 }
 
 impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
@@ -90,10 +102,14 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
         let context = Arc::new(Context::new(request_id(&request), self.body_timeout));
         let id = &context.request_id;
         request.set_data(Arc::clone(&context));
+        let version = request.version();
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
         let known = self.paths.find(&path);
-        let mut response = match self.inner.call(request).await {
+        let route = known.map_or(&self.paths.others, |known| &known.route);
+        let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+        let span = RequestSpan::begin(method_name(&method), route.pattern(), traceparent);
+        let mut response = match span.within(self.inner.call(request)).await {
             Ok(response) => response.into_response(),
             Err(error) if error.is_from_response() => error.into_response(),
             Err(error) if error.is::<NotFoundError>() && is_of_kind(&path) => {
@@ -111,18 +127,24 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
         if let Ok(value) = HeaderValue::from_str(id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
+        // A caller that keeps its connection opens the next one where there is somebody to stay. HTTP/2 has no such header (RFC 9113, 8.2.2).
+        if self.phase.is_leaving() && version < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let took = began.elapsed();
-        let (route, status) = (known.map_or(&self.paths.others, |known| &known.route), response.status().as_u16());
+        let status = response.status().as_u16();
         route.count(method_name(&method), status, took);
         // A path that is not ours can hold anything, so only the pattern is logged.
         tracing::info!(
             request_id = id,
+            trace_id = span.trace().map(tracing::field::display),
             method = method_name(&method),
             route = route.pattern(),
             status,
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "request"
         );
+        span.end(status);
         Ok(response)
     }
 }
@@ -147,7 +169,10 @@ fn request_id(request: &Request) -> String {
     {
         return id.to_owned();
     }
-    format!("{:016x}{:016x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&PROCESS.to_be_bytes());
+    id[8..].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    hex(&id)
 }
 
 /// The path that a problem names: none that is longer than any of ours.

@@ -281,8 +281,12 @@ impl Problem {
     }
 
     pub(super) fn not_ready() -> Self {
-        let mut problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "not ready", "the self-test is not done yet");
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-ready",
+            "not ready",
+            "the self-test is not done yet, or the service is about to stop",
+        );
         problem.retry_after = Some(1);
         problem
     }

@@ -61,7 +61,7 @@ fn idle_parts() -> Result<super::Parts, Box<dyn std::error::Error + Send + Sync>
         metrics: None,
         body_timeout: Duration::ZERO,
         audit,
-        ready: Arc::default(),
+        phase: super::Phase::default(),
     })
 }
 

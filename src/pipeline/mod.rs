@@ -1,5 +1,6 @@
 //! The one use case: a body becomes a document. HTTP and the command line both go through here.
 
+mod canonical;
 #[cfg(debug_assertions)]
 pub(crate) mod fault;
 mod task;
@@ -13,13 +14,17 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::cache::{Cache, Id, New, Source, Stored};
-use crate::document::{Kind, Language, Locale};
+use crate::document::{Kind, Language, Locale, hex};
 use crate::render::{self, Engine, Options, RenderError, Rendered};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, trace};
 use crate::template::{self, Format};
 use crate::tenant::Tenant;
 use crate::validate::{self, Checked, Finding, Unreadable};
 use crate::worker::{Pool, Priority, WorkError};
+#[cfg(fuzzing)]
+pub(crate) use canonical::fuzz as canonical;
+#[cfg(fuzzing)]
+pub(crate) use task::fuzz as fuzz_answer;
 pub use task::run_worker;
 use task::{Answer, Task};
 
@@ -86,9 +91,14 @@ pub enum ProduceError {
 /// # Errors
 /// See [`ProduceError`].
 pub fn produce(engine: &Engine, order: Order) -> Result<Produced, ProduceError> {
+    produce_and_tell(engine, order, &mut || {})
+}
+
+/// Makes a document, and tells when it is laid out and only to be written.
+fn produce_and_tell(engine: &Engine, order: Order, laid_out: &mut dyn FnMut()) -> Result<Produced, ProduceError> {
     let Checked { locale, outcome, mut warnings } = validate::check(order.kind, order.body, engine.coverage());
     let document = outcome.map_err(|violations| ProduceError::Invalid { violations, locale })?;
-    let rendered = engine.render(&document, &order.options)?;
+    let rendered = engine.render_and_tell(&document, &order.options, laid_out)?;
     warnings.extend(rendered.warnings.iter().cloned());
     let digest = Sha256::digest(&rendered.bytes).into();
     Ok(Produced { rendered, warnings, digest, locale })
@@ -232,7 +242,7 @@ impl Pipeline {
         if request.freshness == Freshness::Unkept || !cache.keeps() {
             let new = make(pool, &request).await?;
             let label = read_label(&new.label)?;
-            metrics::delivered(Source::Made.name());
+            note_delivery(Source::Made);
             return Ok(Delivered { label, bytes: new.body, id: None, source: Source::Made, life: 0 });
         }
         let id = identify(cache, known, &request)?;
@@ -242,7 +252,7 @@ impl Pipeline {
                 (cache.put(&request.tenant, &id, make(pool, &request).await?), Source::Made)
             }
         };
-        metrics::delivered(source.name());
+        note_delivery(source);
         deliver(cache, id, &stored, source)
     }
 
@@ -256,7 +266,7 @@ impl Pipeline {
     pub async fn find(&self, tenant: &Tenant, id: &Id) -> Option<Delivered> {
         let cache = &self.parts.cache;
         let (stored, source) = cache.get(tenant, id).await?;
-        metrics::delivered(source.name());
+        note_delivery(source);
         deliver(cache, *id, &stored, source).ok()
     }
 
@@ -265,7 +275,8 @@ impl Pipeline {
     /// # Errors
     /// See [`ProduceError`].
     pub async fn report(&self, kind: Kind, body: &[u8]) -> Result<Report, ProduceError> {
-        match ask(&self.parts.pool, Task::Report(kind), body, Priority::Interactive).await? {
+        let work = ask(&self.parts.pool, Task::Report(kind), body, Priority::Interactive);
+        match trace::step("check", &[("skoledok.kind", kind.slug())], work).await? {
             (Answer::Reported(report), _) => Ok(report),
             _ => Err(WorkError::Crashed.into()),
         }
@@ -285,7 +296,8 @@ fn identify(
         return Ok(id);
     }
     let body = validate::read_json(&request.body)?;
-    let canonical = serde_json_canonicalizer::to_vec(&body).map_err(|_| WorkError::Crashed)?;
+    let mut canonical = Vec::with_capacity(request.body.len());
+    canonical::write(&body, &mut canonical).map_err(|_| WorkError::Crashed)?;
     let id = cache.id(&request.tenant, &[render::identity().as_bytes(), &options, &canonical]);
     known.insert(bytes, id);
     Ok(id)
@@ -293,7 +305,8 @@ fn identify(
 
 async fn make(pool: &Pool, request: &Request) -> Result<New, ProduceError> {
     let began = Instant::now();
-    match ask(pool, Task::Produce(request.kind, request.options), &request.body, request.priority).await? {
+    let work = ask(pool, Task::Produce(request.kind, request.options), &request.body, request.priority);
+    match trace::step("render", &[("skoledok.kind", request.kind.slug())], work).await? {
         (Answer::Produced(label), body) => {
             metrics::made(request.kind.slug(), began.elapsed());
             Ok(New {
@@ -315,6 +328,11 @@ async fn ask(pool: &Pool, task: Task, body: &[u8], priority: Priority) -> Result
     }
 }
 
+fn note_delivery(source: Source) {
+    metrics::delivered(source.name());
+    trace::note("skoledok.source", source.name());
+}
+
 fn deliver(
     cache: &Cache<ProduceError>,
     id: Id,
@@ -332,6 +350,22 @@ fn deliver(
 
 fn read_label(label: &[u8]) -> Result<Label, Arc<ProduceError>> {
     postcard::from_bytes(label).map_err(|_| Arc::new(WorkError::Crashed.into()))
+}
+
+/// SHA-256 of the PDF of the sample of each kind, as `sha256sum` writes it. `make golden` writes it anew.
+pub const GOLDEN: &str = include_str!("golden.txt");
+
+/// The samples rendered here and now, in the form of [`GOLDEN`]. Another text means that the program was changed, or that this
+/// machine computes differently from the one where it was made.
+///
+/// # Errors
+/// The first document that fails.
+pub fn golden(engine: &Engine) -> Result<String, ProduceError> {
+    Kind::ALL.into_iter().try_fold(String::new(), |lines, kind| {
+        let body = validate::read_json(template::sample(kind, Locale::Nb).as_bytes())?;
+        let produced = produce(engine, Order { kind, body, options: Options::default() })?;
+        Ok(format!("{lines}{}  {}.nb.pdf\n", hex(&produced.digest), kind.slug()))
+    })
 }
 
 /// Renders a sample of every kind, so that templates, fonts and schemas are warm, and proves that the

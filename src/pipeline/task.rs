@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Label, Order, ProduceError, Report, produce, report, self_test};
+use super::{Label, Order, ProduceError, Report, produce_and_tell, report, self_test};
 use crate::document::Kind;
 use crate::render::{Engine, Options, identity};
 use crate::template::Format;
@@ -66,11 +66,11 @@ pub fn run_worker(memory: u64) -> std::io::Result<()> {
             eprintln!("the self-test failed: {error}");
             std::process::exit(1);
         }
-        move |message: &[u8]| perform(&engine, message)
+        move |message: &[u8], laid_out: &mut dyn FnMut()| perform(&engine, message, laid_out)
     })
 }
 
-fn perform(engine: &Engine, message: &[u8]) -> Vec<u8> {
+fn perform(engine: &Engine, message: &[u8], laid_out: &mut dyn FnMut()) -> Vec<u8> {
     let Ok((task, body)) = postcard::take_from_bytes::<Task>(message) else {
         return Answer::Failed(ProduceError::Unreadable(Unreadable {
             line: 0,
@@ -86,7 +86,7 @@ fn perform(engine: &Engine, message: &[u8]) -> Vec<u8> {
     #[cfg(debug_assertions)]
     super::fault::strike(engine, &body);
     match task {
-        Task::Produce(kind, options) => match produce(engine, Order { kind, body, options }) {
+        Task::Produce(kind, options) => match produce_and_tell(engine, Order { kind, body, options }, laid_out) {
             Ok(produced) => Answer::Produced(Label::of(&produced)).write(&produced.rendered.bytes),
             Err(error) => Answer::Failed(error).write(&[]),
         },
@@ -94,6 +94,20 @@ fn perform(engine: &Engine, message: &[u8]) -> Vec<u8> {
             Ok(report) => Answer::Reported(report).write(&[]),
             Err(error) => Answer::Failed(error).write(&[]),
         },
+    }
+}
+
+/// Any bytes as an answer, and as a task.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(message: Bytes) {
+    if let Some((answer, document)) = Answer::read(&message) {
+        assert!(document.len() <= message.len());
+        if let Answer::Failed(error) = answer {
+            assert!(!error.to_string().is_empty());
+        }
+    }
+    if let Ok((task, body)) = postcard::take_from_bytes::<Task>(&message) {
+        assert!(task.with_body(body).len() <= message.len());
     }
 }
 

@@ -140,7 +140,20 @@ impl Engine {
     /// # Errors
     /// See [`RenderError`].
     pub fn render(&self, document: &Valid<Document>, options: &Options) -> Result<Rendered, RenderError> {
-        let result = self.produce(document.get(), options);
+        self.render_and_tell(document, options, &mut || {})
+    }
+
+    /// Renders a document, and tells when it is laid out: what is left then takes a time that can be foreseen.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn render_and_tell(
+        &self,
+        document: &Valid<Document>,
+        options: &Options,
+        laid_out: &mut dyn FnMut(),
+    ) -> Result<Rendered, RenderError> {
+        let result = self.produce(document.get(), options, laid_out);
         self.forget();
         result
     }
@@ -173,7 +186,7 @@ impl Engine {
         scratch::run(&Desk::new(&self.library, document, &cover), source);
     }
 
-    fn produce(&self, document: &Document, options: &Options) -> Result<Rendered, RenderError> {
+    fn produce(&self, document: &Document, options: &Options, tell: &mut dyn FnMut()) -> Result<Rendered, RenderError> {
         let manifest = template::manifest(document.kind());
         let cover = Cover::of(document, manifest.released);
         if !manifest.formats.contains(&options.format) {
@@ -185,6 +198,7 @@ impl Engine {
             Format::Html => (self.html(document, &cover)?, None),
             Format::Pdf | Format::Png | Format::Svg => {
                 let laid_out = self.lay_out(document, &cover)?;
+                tell();
                 let pages = laid_out.pages().len();
                 warnings.extend(page_warnings(pages));
                 let bytes = match options.format {

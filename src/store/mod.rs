@@ -150,6 +150,19 @@ impl Store {
         Ok(())
     }
 
+    /// The clock of the store, in milliseconds since 1970, UTC. That of SQLite is this machine's.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn clock(&self) -> Result<i64, StoreError> {
+        let query = if self.is_sqlite {
+            "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+        } else {
+            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+        };
+        Ok(sqlx::query_scalar(query).fetch_one(&self.pool).await?)
+    }
+
     /// Writes what is under way, and lets go of the file or the server.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -1,7 +1,10 @@
 //! Log lines: text on a terminal, one JSON object a line otherwise.
 
 use std::fmt::{self, Write as _};
+use std::fs::File;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::field::{Field, Visit};
@@ -19,11 +22,15 @@ pub fn start() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
     if std::io::stderr().is_terminal() {
-        builder.init();
-    } else {
-        builder.event_format(Json).init();
+        return builder.with_writer(std::io::stderr).init();
+    }
+    let builder = builder.event_format(Json);
+    // A line is one write, which the system does not mix with another; the lock of `Stderr` would only make threads wait.
+    match std::io::stderr().as_fd().try_clone_to_owned() {
+        Ok(own) => builder.with_writer(Arc::new(File::from(own))).init(),
+        Err(_) => builder.with_writer(std::io::stderr).init(),
     }
 }
 
@@ -129,7 +136,7 @@ impl fmt::Write for Escaped<'_, '_> {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use serde_json::Value;
 

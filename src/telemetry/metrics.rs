@@ -139,17 +139,52 @@ impl Route {
 
 /// Counts a document that was made.
 pub fn made(kind: &'static str, took: Duration) {
-    histogram!(RENDER_SECONDS, "kind" => kind).record(took);
+    static RENDERS: Labelled<Histogram> = Labelled::new(RENDER_SECONDS, "kind");
+    RENDERS.with(kind, |name, label| histogram!(name, label => kind), |histogram| histogram.record(took));
+}
+
+/// Metrics of one name that differ in a label of ours, each looked up once.
+struct Labelled<M> {
+    name: &'static str,
+    label: &'static str,
+    known: RwLock<Vec<(&'static str, M)>>,
+}
+
+impl<M> Labelled<M> {
+    const fn new(name: &'static str, label: &'static str) -> Self {
+        Self { name, label, known: RwLock::new(Vec::new()) }
+    }
+
+    /// Uses the metric of a value of the label, which is made when there is none.
+    fn with(&self, value: &'static str, make: impl FnOnce(&'static str, &'static str) -> M, act: impl FnOnce(&M)) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, metric)) = known.iter().find(|(own, _)| *own == value) {
+            return act(metric);
+        }
+        drop(known);
+        let metric = make(self.name, self.label);
+        act(&metric);
+        // As above: twice the same does no harm.
+        self.known.write().unwrap_or_else(PoisonError::into_inner).push((value, metric));
+    }
+}
+
+impl Labelled<Counter> {
+    fn count(&self, value: &'static str) {
+        self.with(value, |name, label| counter!(name, label => value), |counter| counter.increment(1));
+    }
 }
 
 /// Counts a document that was delivered.
 pub fn delivered(from: &'static str) {
-    counter!(CACHE, "result" => from).increment(1);
+    static DELIVERED: Labelled<Counter> = Labelled::new(CACHE, "result");
+    DELIVERED.count(from);
 }
 
 /// Counts somebody who was not let in.
 pub fn refused(reason: &'static str) {
-    counter!(REFUSED, "reason" => reason).increment(1);
+    static REFUSALS: Labelled<Counter> = Labelled::new(REFUSED, "reason");
+    REFUSALS.count(reason);
 }
 
 /// Counts a request of a tenant that has sent too many.

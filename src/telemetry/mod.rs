@@ -2,5 +2,6 @@
 
 mod log;
 pub mod metrics;
+pub mod trace;
 
 pub use log::start as start_log;

@@ -10,8 +10,8 @@ use super::sandbox::{self, Landlock};
 use super::wire::{self, Hello};
 
 /// Runs a worker on standard input and output until the service closes the pipe. `prepare` makes what
-/// does the tasks, and warms it. `memory` is the most bytes of writable
-/// memory, `build` what both sides must have been built from.
+/// does the tasks, and warms it; it can tell when a task is nearly done, so that the next one comes in time. `memory` is the
+/// most bytes of writable memory, `build` what both sides must have been built from.
 ///
 /// A panic ends the process: what the failed task left behind in memoised results is nobody's to sort out.
 ///
@@ -19,7 +19,7 @@ use super::wire::{self, Hello};
 /// When the pipe breaks or the system refuses what the worker needs.
 pub fn run<T>(build: &str, memory: u64, prepare: impl FnOnce() -> T + Send) -> io::Result<()>
 where
-    T: FnMut(&[u8]) -> Vec<u8>,
+    T: FnMut(&[u8], &mut dyn FnMut()) -> Vec<u8>,
 {
     quiet_panics();
     // Before there is a second thread, since these hold for one thread and those that it starts.
@@ -34,7 +34,7 @@ where
 
 fn serve<T>(build: &str, memory: u64, landlock: Landlock, prepare: impl FnOnce() -> T) -> io::Result<()>
 where
-    T: FnMut(&[u8]) -> Vec<u8>,
+    T: FnMut(&[u8], &mut dyn FnMut()) -> Vec<u8>,
 {
     // What Typst and its exporter do in parallel is done in this thread: there is a process for each core.
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().map_err(io::Error::other)?;
@@ -47,7 +47,10 @@ where
     wire::write(&mut output, &postcard::to_stdvec(&hello).map_err(io::Error::other)?)?;
     let mut task = Vec::new();
     while wire::read(&mut input, &mut task)? {
-        wire::write(&mut output, &answer_to(&task))?;
+        // Should the service have gone, the answer finds no reader, either.
+        let mut nearly_done = || drop(wire::write(&mut output, &[]));
+        let answer = answer_to(&task, &mut nearly_done);
+        wire::write(&mut output, &answer)?;
     }
     Ok(())
 }

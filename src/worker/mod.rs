@@ -25,6 +25,8 @@ use process::{Ended, Worker};
 pub use process::{Program, StartError};
 use queue::{Job, Queue};
 pub use sandbox::{Landlock, hide_memory};
+#[cfg(fuzzing)]
+pub(crate) use wire::fuzz;
 
 /// Stack of the thread that does the tasks (measured: nested content overflows 2 MB at 20,000 levels;
 /// 64 MB survives 100,000).

@@ -125,15 +125,15 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Has a job done, which the worker may have been given ahead. As soon as there is an answer, and before it is
-    /// read, the worker gets what `following` gives: so it does not wait while the answer is handed over. That job
-    /// is left in `ahead`, and the next call must be for it. After an error the worker is of no more use.
+    /// Has a job done, which the worker may have been given ahead. As soon as it says that it is nearly done, or else when there
+    /// is an answer and before that is read, the worker gets what `following` gives: so it does not wait while the answer is
+    /// handed over. That job is left in `ahead`, and the next call must be for it. After an error the worker is of no more use.
     pub(super) async fn ask(
         &mut self,
         job: &Job,
         deadline: Duration,
         ahead: &mut Option<Job>,
-        following: impl FnOnce() -> Option<Job>,
+        following: impl Fn() -> Option<Job>,
     ) -> Result<Vec<u8>, Ended> {
         match timeout(deadline, self.exchange(job, ahead, following)).await {
             Ok(Ok(answer)) => {
@@ -149,20 +149,24 @@ impl Worker {
         &mut self,
         job: &Job,
         ahead: &mut Option<Job>,
-        following: impl FnOnce() -> Option<Job>,
+        following: impl Fn() -> Option<Job>,
     ) -> std::io::Result<Vec<u8>> {
         if !std::mem::take(&mut self.has_next) {
             self.input.write_all(&wire::framed(&job.task)?).await?;
         }
-        let length = wire::arrival(&mut self.output).await?;
-        if ahead.is_none() {
-            *ahead = following();
-            if let Some(next) = ahead {
-                self.has_next = true;
-                self.input.write_all(&wire::framed(&next.task)?).await?;
+        loop {
+            let length = wire::arrival(&mut self.output).await?;
+            if ahead.is_none() {
+                *ahead = following();
+                if let Some(next) = ahead {
+                    self.has_next = true;
+                    self.input.write_all(&wire::framed(&next.task)?).await?;
+                }
+            }
+            if length > 0 {
+                return wire::receive(&mut self.output, length).await;
             }
         }
-        wire::receive(&mut self.output, length).await
     }
 
     /// Why the pipe broke.

@@ -1,6 +1,7 @@
-//! Messages over pipes: four bytes of length, little-endian, then as many bytes.
+//! Messages over pipes: four bytes of length, little-endian, then as many bytes. An empty message of a worker says that it is
+//! nearly done.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -24,12 +25,13 @@ pub(super) struct Hello {
 
 /// A message with its length before it, for one write.
 pub(super) fn framed(message: &[u8]) -> io::Result<Vec<u8>> {
+    Ok([&header(message)?, message].concat())
+}
+
+fn header(message: &[u8]) -> io::Result<[u8; 4]> {
     let length = u32::try_from(message.len()).ok().filter(|length| *length as usize <= LONGEST);
     let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the message is too long"))?;
-    let mut frame = Vec::with_capacity(message.len() + 4);
-    frame.extend_from_slice(&length.to_le_bytes());
-    frame.extend_from_slice(message);
-    Ok(frame)
+    Ok(length.to_le_bytes())
 }
 
 fn length(header: [u8; 4]) -> io::Result<usize> {
@@ -60,9 +62,20 @@ pub(super) fn read(from: &mut impl Read, message: &mut Vec<u8>) -> io::Result<bo
     if message.len() == length { Ok(true) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// Writes a message at once.
+/// Writes a message, at once as long as the pipe takes it.
 pub(super) fn write(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
-    to.write_all(&framed(message)?)
+    let header = header(message)?;
+    let mut parts = [IoSlice::new(&header), IoSlice::new(message)];
+    let mut rest = &mut parts[..];
+    while rest.iter().any(|part| !part.is_empty()) {
+        match to.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Waits for a message, without blocking a thread, and gives its length. [`receive`] reads the rest.
@@ -78,6 +91,26 @@ pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin), length: usize) 
     let mut message = Vec::with_capacity((length + 64).min(ROOM));
     from.take(length as u64).read_to_end(&mut message).await?;
     if message.len() == length { Ok(message) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// The messages in any bytes, read in both ways, which have to agree.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(mut data: &[u8]) -> Vec<Vec<u8>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("there is a runtime");
+    let (mut again, mut messages, mut message) = (data, Vec::new(), Vec::new());
+    loop {
+        let read = read(&mut data, &mut message);
+        let received = runtime.block_on(async {
+            let length = arrival(&mut again).await?;
+            receive(&mut again, length).await
+        });
+        assert_eq!(matches!(read, Ok(true)), received.is_ok());
+        let Ok(received) = received else { return messages };
+        assert_eq!(received, message);
+        // What a worker says first; most is none.
+        let _ = postcard::from_bytes::<Hello>(&received);
+        messages.push(received);
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use skoledok::access::{ApiKey, Scope, Scopes, now};
 use skoledok::document::{Kind, Locale, OrgNumber, unhex};
 use skoledok::store::{Role, Settings, Store};
 
+use crate::redis_server::{KEY, RedisServer};
 use crate::support::{Answer, Server, binary, eventually, letter, output_folder, root, run_ok, sample};
 
 const TENANT: &str = "999888763";
@@ -352,6 +353,42 @@ fn a_tenant_that_calls_too_often_waits_and_others_do_not() {
     assert_eq!(ask(&theirs).status, 200);
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert_eq!(ask(&mine).status, 200);
+}
+
+#[test]
+fn services_on_one_redis_count_together_and_alone_without_it() {
+    let mut redis = RedisServer::start("access-limit");
+    let url = redis.url();
+    let settings = [
+        ("SKOLEDOK__ACCESS__REQUESTS_PER_SECOND", "1"),
+        ("SKOLEDOK__ACCESS__BURST", "4"),
+        ("SKOLEDOK__CACHE__REDIS_URL", url.as_str()),
+        ("SKOLEDOK__CACHE__KEY", KEY),
+        // A busy machine: what is looked at is the count, not the patience.
+        ("SKOLEDOK__CACHE__REDIS_PATIENCE_MS", "1000"),
+    ];
+    let nodes = ["access-limit-a", "access-limit-b"].map(|name| {
+        let keys = Keys::new(name);
+        let key = keys.add(TENANT, Scopes::all(), None, None);
+        let server = keys.server(&settings);
+        server.await_part("cache", "ok");
+        (server, key)
+    });
+    let ask = |node: usize| {
+        let (server, key) = &nodes[node];
+        send(server, "get", "/v1/audit", &Value::Null, Some(key))
+    };
+    let answers: Vec<_> = [0, 1, 1, 0, 1, 0].into_iter().map(ask).collect();
+    assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200, 200, 200, 200, 429, 429]);
+    assert_eq!(answers[1].header("ratelimit"), "\"tenant\";r=2", "what the other has let in is counted");
+    assert_eq!(answers[4].header("retry-after"), "1");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert_eq!([ask(0).status, ask(1).status], [200, 429]);
+    redis.kill();
+    for (server, _) in &nodes {
+        server.await_part("cache", "degraded");
+    }
+    assert_eq!(ask(1).status, 200, "this one has let in three in four seconds");
 }
 
 /// An issuer of tokens, whose JWKS can change, disappear and come back.

@@ -77,8 +77,12 @@ fn each_fault_is_a_line_with_its_pointer() {
 fn the_doctor_has_a_line_for_each_part_and_a_remedy_for_what_is_wrong() {
     let well = run(binary().arg("doctor"));
     assert_eq!(well.status.code(), Some(0), "{}", text(&well.stderr));
-    assert_eq!(text(&well.stdout).lines().count(), 6, "{}", text(&well.stdout));
+    assert_eq!(text(&well.stdout).lines().count(), 7, "{}", text(&well.stdout));
     assert_eq!(text(&well.stdout).matches("FAULT").count(), 0);
+    for part in ["bytes that it should", "clock:"] {
+        let line = text(&well.stdout).lines().find(|line| line.contains(part)).map(str::to_owned);
+        assert!(line.is_some_and(|line| line.starts_with("ok ")), "{part}: {}", text(&well.stdout));
+    }
     let lost = run(binary().arg("doctor").env("SKOLEDOK__STORE__URL", "sqlite:/nowhere/at/all.db"));
     assert_eq!(lost.status.code(), Some(1));
     assert!(text(&lost.stdout).contains("FAULT    store:"), "{}", text(&lost.stdout));
@@ -145,4 +149,28 @@ fn every_command_has_an_example() {
     }
     let kinds = text(&run(binary().arg("kinds")).stdout);
     assert_eq!(kinds.lines().count(), Kind::ALL.len());
+}
+
+#[test]
+fn the_settings_in_force_are_printed_without_secrets() {
+    let mut command = binary();
+    command.arg("config").env("SKOLEDOK__RENDER__QUEUE", "7").env("SKOLEDOK__CACHE__KEY", crate::redis_server::KEY);
+    let printed = run(command.env("SKOLEDOK__CACHE__REDIS_URL", "redis://navn:hemmelig@redis:6379/0"));
+    let told = text(&printed.stdout);
+    assert_eq!(printed.status.code(), Some(0), "{}", text(&printed.stderr));
+    assert!(told.contains("queue = 7  # not the default") && told.contains("deadline_ms = 10000\n"), "{told}");
+    assert!(told.contains("redis_url = \"redis://navn:***@redis:6379/0\""), "{told}");
+    assert!(!told.contains("hemmelig") && !told.contains(crate::redis_server::KEY), "{told}");
+    let table: toml::Table = told.parse().expect("it is TOML");
+    let defaults: toml::Table = skoledok::config::DEFAULTS.parse().expect("it is TOML");
+    for (section, members) in &defaults {
+        let names = |table: &toml::Table| {
+            let members = table[section].as_table().expect("a section has members");
+            members.keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(names(&table), names(&defaults), "{section} of {members}");
+    }
+    let wrong = run(binary().arg("config").env("SKOLEDOK__RENDER__QUEUE", "0"));
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("render.queue"));
 }

@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 
 use skoledok::document::{Kind, Locale};
+use skoledok::pipeline;
 use skoledok::render::Options;
 use skoledok::template::Format;
 
-use crate::support::{output_folder, pdf, produce, root, sample, words};
+use crate::support::{ENGINE, output_folder, pdf, produce, root, sample, words};
 
 /// Share of pixels that may differ by more than a shade: none but rounding of edges.
 const TOLERANCE: f64 = 0.001;
@@ -61,6 +62,18 @@ fn golden_pages_are_as_they_were() {
         "these differ from tests/golden (see {}; `make golden` accepts them): {changed:#?}",
         folder.display()
     );
+}
+
+/// `skoledok doctor` holds a machine to these bytes.
+#[test]
+fn golden_digests_are_as_they_were() {
+    let lines = pipeline::golden(&ENGINE).expect("a sample renders");
+    if accepting() {
+        let file = root().join("src/pipeline/golden.txt");
+        std::fs::write(file, lines).expect("the digests can be written");
+    } else {
+        assert_eq!(lines, pipeline::GOLDEN, "`make golden` accepts them");
+    }
 }
 
 fn same_picture(expected: &[u8], actual: &[u8]) -> bool {

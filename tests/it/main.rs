@@ -36,5 +36,6 @@ mod soak;
 mod store;
 mod support;
 mod together;
+mod traces;
 mod validation;
 mod worker;

@@ -8,6 +8,7 @@ use skoledok::document::{Kind, Locale};
 
 use crate::access::Keys;
 use crate::support::{Server, free_port, national_identity_number, output_folder, sample};
+use crate::traces::Collector;
 
 /// A word that stands in for personal data.
 const MARK: &str = "Hemmeligheim";
@@ -70,11 +71,20 @@ fn marked_contents_and_credentials_stay_out_of_log_metrics_and_store() {
     let keys = Keys::new("privacy-store");
     let key = keys.add("999888763", Scopes::all(), None, None);
     let metrics = format!("127.0.0.1:{port}");
-    let server = keys.server_with_log(&[("SKOLEDOK__TELEMETRY__METRICS_BIND", &metrics)], Stdio::from(file));
+    let collector = Collector::start();
+    let telemetry =
+        [("SKOLEDOK__TELEMETRY__METRICS_BIND", metrics.as_str()), ("SKOLEDOK__TELEMETRY__OTLP_URL", &collector.url)];
+    let server = keys.server_with_log(&telemetry, Stdio::from(file));
     let authorization = format!("Bearer {key}");
     let mut letter = sample(Kind::ParentLetter, Locale::Nb);
     letter["recipients"] = json!([{ "recipient_key": "r1", "names": [MARK], "postal_address": { "line1": MARK, "postcode": "9999", "city": MARK } }]);
-    let headers = [("Authorization", authorization.as_str()), ("User-Agent", MARK), ("traceparent", MARK)];
+    let headers = [
+        ("Authorization", authorization.as_str()),
+        ("User-Agent", MARK),
+        ("traceparent", MARK),
+        ("tracestate", MARK),
+        ("baggage", MARK),
+    ];
     let made = server.post("/v1/render/parent-letter", letter.to_string().as_bytes(), &headers);
     assert_eq!(made.status, 200);
     assert_eq!(server.get_with(made.header("content-location"), &headers).status, 200);
@@ -105,7 +115,8 @@ fn marked_contents_and_credentials_stay_out_of_log_metrics_and_store() {
         // An orderly stop leaves no journal.
         searched.extend(std::fs::read(file).ok().map(|bytes| ("store", bytes)));
     }
-    assert!(searched.len() >= 3);
+    searched.push(("traces", collector.bytes()));
+    assert!(searched.len() >= 4 && searched.iter().all(|(_, bytes)| !bytes.is_empty()));
     for (what, bytes) in &searched {
         for needle in [MARK, secret] {
             assert!(!bytes.windows(needle.len()).any(|part| part == needle.as_bytes()), "{needle} is in the {what}");

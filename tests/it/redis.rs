@@ -257,7 +257,7 @@ fn tls_with_an_acl_user() {
         &[&name[..], &["-CA", &authority, "-CAkey", &file("ca.key"), "-keyout", &key, "-out", &certificate]].concat(),
     );
     let port = free_port().to_string();
-    let user = "--user skoledok on >ord ~skoledok:1:* &skoledok:1:* -@all +get +set +unlink +eval +del +scan +publish +subscribe +ping +client";
+    let user = "--user skoledok on >ord ~skoledok:1:* &skoledok:1:* -@all +get +set +unlink +eval +del +scan +publish +subscribe +ping +client +time";
     let mut arguments = vec!["--port", "0", "--tls-port", &port, "--tls-cert-file", &certificate];
     arguments.extend(["--tls-key-file", &key, "--tls-ca-cert-file", &authority, "--tls-auth-clients", "no"]);
     arguments.extend(user.split(' '));

@@ -22,6 +22,8 @@ struct Backend {
     address: Mutex<String>,
     /// Odd while it is being killed.
     killed: AtomicU64,
+    /// Whether it says that it is not ready, so that new connections go elsewhere.
+    is_out: AtomicBool,
 }
 
 impl Backend {
@@ -61,7 +63,8 @@ impl Proxy {
 }
 
 fn hand_on(caller: &TcpStream, backends: &[Backend; 2], turn: usize, cut: &AtomicUsize) {
-    let taken = [turn % 2, (turn + 1) % 2].into_iter().find_map(|index| {
+    let in_turn = [turn % 2, (turn + 1) % 2].into_iter();
+    let taken = in_turn.filter(|index| !backends[*index].is_out.load(Ordering::SeqCst)).find_map(|index| {
         let killed = backends[index].killed.load(Ordering::SeqCst);
         TcpStream::connect(backends[index].address()).ok().map(|stream| (&backends[index], killed, stream))
     });
@@ -176,4 +179,77 @@ fn a_service_that_is_killed_over_and_over_costs_only_what_it_had_in_hand() {
     let verify =
         || binary().args(["audit", "verify"]).env("SKOLEDOK__STORE__URL", &store).output().expect("the program starts");
     eventually("the log is whole", || verify().status.success());
+}
+
+/// Tells a proxy what `/health/ready` says, as those who distribute requests ask for it.
+fn watch(backends: &[Backend; 2], stop: &AtomicBool) {
+    while !stop.load(Ordering::SeqCst) {
+        for backend in backends {
+            let ready = ureq::get(format!("http://{}/health/ready", backend.address())).call();
+            backend.is_out.store(ready.is_err(), Ordering::SeqCst);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_rolling_restart_costs_no_request() {
+    let (postgres, redis) = (PostgresServer::start("rolling"), RedisServer::start("rolling"));
+    let (store, cache) = (postgres.url(), redis.url());
+    let variables = [
+        ("SKOLEDOK__STORE__URL", store.as_str()),
+        ("SKOLEDOK__ACCESS__OPEN", "false"),
+        ("SKOLEDOK__ACCESS__REQUESTS_PER_SECOND", "0"),
+        ("SKOLEDOK__CACHE__REDIS_URL", cache.as_str()),
+        ("SKOLEDOK__CACHE__KEY", KEY),
+        ("SKOLEDOK__CACHE__LIFE_SECONDS", "1"),
+        ("SKOLEDOK__RENDER__WORKERS", "1"),
+        ("SKOLEDOK__SERVER__DRAIN_MS", "1000"),
+    ];
+    let start = || Server::with(&variables, Stdio::null());
+    let key = run_ok(
+        binary().args(["key", "create", "--tenant", TENANT, "--scope", "render"]).env("SKOLEDOK__STORE__URL", &store),
+    );
+    let mut services = [Some(start()), Some(start())];
+    let backends: Arc<[Backend; 2]> = Arc::default();
+    for (backend, service) in backends.iter().zip(services.iter().flatten()) {
+        backend.moves_to(service);
+    }
+    let proxy = Proxy::start(Arc::clone(&backends));
+    let url = format!("http://{}/v1/render/parent-letter", proxy.address);
+    let authorization = format!("Bearer {}", key.trim());
+    let (stop, next, good) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| watch(&backends, &stop));
+        for _ in 0..4 {
+            scope.spawn(|| {
+                // It keeps its connections, as callers do.
+                let agent = ureq::Agent::new_with_defaults();
+                while !stop.load(Ordering::SeqCst) {
+                    let body = letter(next.fetch_add(1, Ordering::SeqCst) % LETTERS).to_string();
+                    let request = agent.post(&url).header("Authorization", &authorization);
+                    let answer = request.header("Content-Type", "application/json").send(&body);
+                    if let Err(error) = answer.and_then(|answer| answer.into_body().read_to_vec()) {
+                        stop.store(true, Ordering::SeqCst);
+                        panic!("a request has failed: {error}");
+                    }
+                    good.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        for turn in 0..4 {
+            if stop.load(Ordering::SeqCst) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+            let old = services[turn % 2].take().expect("there are two");
+            assert_eq!(old.terminate().code(), Some(0));
+            let new = start();
+            backends[turn % 2].moves_to(&new);
+            services[turn % 2] = Some(new);
+            eventually("it is in turn again", || !backends[turn % 2].is_out.load(Ordering::SeqCst));
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
+    assert!(good.into_inner() > 100);
 }
