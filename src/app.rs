@@ -58,7 +58,7 @@ pub enum ServeError {
     Tokens(#[from] access::ClientError),
 }
 
-/// Serves until SIGTERM or SIGINT, then finishes what is under way. Prints the address to standard
+/// Serves until SIGTERM or SIGINT, goes on for as long as the settings say, then finishes what is under way. Prints the address to standard
 /// output once it listens, so that port 0 can be used.
 ///
 /// # Errors

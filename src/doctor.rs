@@ -20,6 +20,9 @@ const EARLIEST: i64 = 1_793_491_200_000;
 /// Milliseconds by which the clocks of services and their store may differ.
 const APART: i64 = 2000;
 
+/// Milliseconds before its end at which a key or a certificate is worth a warning: 30 days.
+const SOON: i64 = 30 * 24 * 3600 * 1000;
+
 /// One part, and how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -109,6 +112,7 @@ async fn door(config: &Config) -> Vec<Finding> {
         Ok(Err(fault)) => finding(what, State::Fault(format!("{fault}; find out who did it"))),
         Err(error) => finding(what, State::Fault(error.to_string())),
     });
+    findings.push(keys(&store).await);
     if config.access.tokens.is_some() {
         let what = "access tokens: the keys of the issuer can be read";
         let state = match Access::start(config.access.clone(), store.clone()) {
@@ -124,14 +128,42 @@ async fn door(config: &Config) -> Vec<Finding> {
         findings.push(finding(what, state));
     }
     if let Some(files) = &config.server.tls {
-        let what = "TLS: certificate and key can be used";
+        let what = "TLS: certificate and key can be used, and go on for a while";
         findings.push(match http::check_tls(files) {
-            Ok(()) => finding(what, State::Ok),
+            Ok(None) => finding(what, State::Warning("it works, but its end can not be read")),
+            Ok(Some(end)) if end <= access::now() => {
+                finding(what, State::Fault("it has expired; put a new one in its place".to_owned()))
+            }
+            Ok(Some(end)) if end <= access::now() + SOON => {
+                finding(what, State::Warning("it expires within 30 days; put a new one in its place"))
+            }
+            Ok(_) => finding(what, State::Ok),
             Err(error) => finding(what, State::Fault(error.to_string())),
         });
     }
     store.close().await;
     findings
+}
+
+/// A key that ends without a successor shuts somebody out.
+async fn keys(store: &Store) -> Finding {
+    let what = "API keys: none expires within 30 days";
+    let now = access::now();
+    let state = match store.keys(None).await {
+        // One that was rotated ends, too, but has a successor.
+        Ok(all) => {
+            let ends_soon = |end: i64| (now..=now + SOON).contains(&end);
+            if all.iter().any(|key| key.revoked_at.is_none() && key.expires_at.is_some_and(ends_soon)) {
+                State::Warning(
+                    "`skoledok key list` shows which; `skoledok key rotate ID --expires DATE` gives each a successor",
+                )
+            } else {
+                State::Ok
+            }
+        }
+        Err(error) => State::Fault(error.to_string()),
+    };
+    finding(what, state)
 }
 
 /// Tokens, keys and documents end at a time, and several services have to agree on it.

@@ -24,6 +24,8 @@ use crate::telemetry::trace;
 
 /// Late answers in a row after which Redis is left alone.
 const LATE: u32 = 3;
+/// Requests in a row that were not counted, after which this is told.
+const UNCOUNTED: u32 = 20;
 /// Longest that connecting may take; nobody waits for it.
 const CONNECT: Duration = Duration::from_secs(2);
 /// Pause after a failed attempt to connect: the first, and the longest.
@@ -90,8 +92,8 @@ struct Link {
     told: AtomicBool,
     /// Whether Redis answers, but refuses to be written to.
     refuses: AtomicBool,
-    /// Whether Redis answers, but does not count.
-    miscounts: AtomicBool,
+    /// Requests in a row that Redis did not count, though it answers.
+    uncounted: AtomicU32,
 }
 
 impl Remote {
@@ -105,7 +107,7 @@ impl Remote {
             late: AtomicU32::new(0),
             told: AtomicBool::new(false),
             refuses: AtomicBool::new(false),
-            miscounts: AtomicBool::new(false),
+            uncounted: AtomicU32::new(0),
         });
         tokio::spawn(Arc::clone(&link).keep());
         tokio::spawn(Arc::clone(&link).listen(removed));
@@ -196,7 +198,10 @@ impl Remote {
         command.arg(COUNT).arg(1).arg(format!("skoledok:1:limit:{{{}}}", hex(&tenant)));
         command.arg(apart).arg(apart * u64::from(burst.get()));
         let counting = self.link.send(&command);
-        let answer = timeout(self.settings.patience / 4, counting).await.map_err(|_| Away)?;
+        let Ok(answer) = timeout(self.settings.patience / 4, counting).await else {
+            self.link.miscounts("it answers too late for that");
+            return Err(Away);
+        };
         let count = match answer.map(redis::from_redis_value::<(u8, u64)>) {
             Ok(Ok((0, left))) => Count::Left(u32::try_from(left).unwrap_or(u32::MAX)),
             Ok(Ok((1, micros))) => Count::Wait(Duration::from_micros(micros)),
@@ -204,15 +209,11 @@ impl Remote {
                 return Err(Away);
             }
             _ => {
-                if !self.link.miscounts.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        "Redis does not count requests (does its user have EVAL, GET, SET and TIME?); each service counts for itself"
-                    );
-                }
+                self.link.miscounts("it refuses to; its user needs EVAL, GET, SET and TIME");
                 return Err(Away);
             }
         };
-        self.link.miscounts.store(false, Ordering::Relaxed);
+        self.link.uncounted.store(0, Ordering::Relaxed);
         Ok(count)
     }
 
@@ -235,9 +236,10 @@ const TURN: &str = "local made = redis.call('GET', KEYS[1]) if made then return 
 
 /// The generic cell rate algorithm (ITU-T I.371, A.1) on microseconds of the clock of Redis. Kept is the time at which a tenant
 /// that sends evenly would send next; `ARGV[1]` is the time between two requests, `ARGV[2]` how far ahead of an even sender
-/// it may be. Gives 0 and how many more may come, or 1 and the time to wait.
+/// it may be. Gives 0 and how many more may come, or 1 and the time to wait. A time that lies further
+/// ahead than any can was kept before the clock went back.
 const COUNT: &str = "local time = redis.call('TIME') local now = time[1] * 1000000 + time[2] \
-    local kept = tonumber(redis.call('GET', KEYS[1]) or 0) local next = math.max(kept, now) + ARGV[1] \
+    local kept = tonumber(redis.call('GET', KEYS[1]) or 0) if kept > now + ARGV[2] then kept = now end local next = math.max(kept, now) + ARGV[1] \
     local ahead = next - now if ahead > tonumber(ARGV[2]) then return {1, math.ceil(ahead - ARGV[2])} end \
     redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', math.ceil(ahead / 1000)) \
     return {0, math.floor((ARGV[2] - ahead) / ARGV[1])}";
@@ -305,6 +307,13 @@ impl Link {
                 }
                 Err(Away)
             }
+        }
+    }
+
+    /// Notes that a request was not counted, and tells it when that goes on.
+    fn miscounts(&self, reason: &str) {
+        if self.uncounted.fetch_add(1, Ordering::Relaxed) + 1 == UNCOUNTED {
+            tracing::warn!(reason, "Redis does not count requests; each service counts for itself");
         }
     }
 

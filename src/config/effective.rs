@@ -37,14 +37,17 @@ fn redact(text: &str, is_secret: bool) -> String {
     match reqwest::Url::parse(text) {
         // A file.
         Ok(url) if url.scheme() == "sqlite" => text.to_owned(),
-        Ok(url) if !is_secret && url.password().is_none() => text.to_owned(),
+        Ok(url) if !is_secret && url.password().is_none() && url.query().is_none() => text.to_owned(),
         Ok(mut url) if url.has_host() => {
+            // A password with `#`, `?` or `/` that are not escaped ends there, and the rest is no password to a reader of URLs.
+            let is_torn = url.fragment().is_some()
+                || url.path().contains('@')
+                || url.query().is_some_and(|query| query.contains('@'));
             let hidden = url.password().is_none() || url.set_password(Some(HIDDEN)).is_ok();
             if url.query().is_some() {
                 url.set_query(Some(HIDDEN));
             }
-            // A password with a `#` that is not escaped ends there.
-            if hidden && url.fragment().is_none() { url.into() } else { HIDDEN.to_owned() }
+            if hidden && !is_torn { url.into() } else { HIDDEN.to_owned() }
         }
         _ if is_secret => HIDDEN.to_owned(),
         _ => text.to_owned(),
@@ -64,11 +67,15 @@ mod tests {
             ("redis+sentinel://:hemmelig@a:1,b:2/main", HIDDEN),
             ("authorization=Bearer hemmelig", HIDDEN),
             ("postgres://u:12#hemmelig@host", HIDDEN),
+            ("postgres://skoledok:/hemmelig@db:5432/x", HIDDEN),
+            ("postgres://skoledok:12/hemmelig@db/x", HIDDEN),
+            ("postgres://skoledok:12?hemmelig@db/x", HIDDEN),
             ("sqlite:/var/lib/skoledok.db", "sqlite:/var/lib/skoledok.db"),
         ] {
             assert_eq!(redact(text, true), expected, "{text}");
         }
         assert_eq!(redact("https://a:hemmelig@collector/v1/traces", false), "https://a:***@collector/v1/traces");
+        assert_eq!(redact("https://issuer/jwk?code=hemmelig", false), "https://issuer/jwk?***");
         for text in ["127.0.0.1:8080", "https://skoledok.example"] {
             assert_eq!(redact(text, false), text, "it has to match to the letter");
         }

@@ -26,7 +26,7 @@ impl Statuses for OfDocument {
         (406, "The kind can not be had in any of the accepted media types."),
         (408, "The body did not come in time."),
         (413, "The body has more than 262144 bytes."),
-        (415, "The body is not `application/json`."),
+        (415, "The body is not `application/json`, or it is compressed."),
         (
             422,
             "The document is not valid: all faults, each with a JSON Pointer. Or it has no such page, or takes too much memory.",
@@ -46,7 +46,7 @@ impl Statuses for OfCheck {
         (400, "The body is not JSON, with line and column."),
         (408, "The body did not come in time."),
         (413, "The body has more than 262144 bytes."),
-        (415, "The body is not `application/json`."),
+        (415, "The body is not `application/json`, or it is compressed."),
         (422, "The document takes too much memory."),
         (500, "Our fault."),
         (503, "Too much is waiting; see `Retry-After`."),

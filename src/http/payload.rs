@@ -137,6 +137,11 @@ impl<'a, T: OfKind> ApiExtractor<'a> for Unchecked<T> {
         if !request.content_type().is_some_and(Self::check_content_type) {
             return Err(poem_openapi::error::ContentTypeError::ExpectContentType.into());
         }
+        // Nothing is unpacked, so nothing can unfold to more than was sent.
+        let coding = request.headers().get(header::CONTENT_ENCODING);
+        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(Problem::encoded().into());
+        }
         <Self as ParsePayload>::from_request(request, body).await
     }
 }

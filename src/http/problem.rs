@@ -291,6 +291,16 @@ impl Problem {
         problem
     }
 
+    /// The body is compressed, or encoded in another way.
+    pub(super) fn encoded() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-encoding",
+            "the body is encoded",
+            "send it as it is, without `Content-Encoding`",
+        )
+    }
+
     fn parameter(name: &str, detail: &str) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,

@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use x509_cert::der::Decode;
 
 /// Longest that a handshake of TLS may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -276,12 +277,17 @@ impl Tls {
     }
 }
 
-/// Whether certificate and key can be used.
+/// Whether certificate and key can be used, and when the certificate ends, in milliseconds since 1970, if that can be read.
 ///
 /// # Errors
 /// When they can not.
-pub fn check_tls(files: &TlsFiles) -> Result<(), ServerError> {
-    read(files).map(drop)
+pub fn check_tls(files: &TlsFiles) -> Result<Option<i64>, ServerError> {
+    read(files)?;
+    // The first is the service's own; those of authorities are for them to renew.
+    let own = CertificateDer::pem_file_iter(&files.certificate).ok().and_then(|mut chain| chain.next()?.ok());
+    let own = own.and_then(|own| x509_cert::Certificate::from_der(&own).ok());
+    let end = own.map(|own| own.tbs_certificate.validity.not_after.to_unix_duration().as_millis());
+    Ok(end.map(|end| i64::try_from(end).unwrap_or(i64::MAX)))
 }
 
 fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, ServerError> {

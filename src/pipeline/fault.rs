@@ -38,6 +38,17 @@ pub(super) fn strike(engine: &Engine, body: &Value) {
     }
 }
 
+/// Ends the process once a document is laid out, when the next one may be in the pipe already.
+pub(super) fn strike_late(body: &Value) {
+    let id = body.pointer("/archive_metadata/document_id").and_then(Value::as_str);
+    let fault = std::env::var(VARIABLE).ok().and_then(|key| id?.strip_prefix(&key)?.strip_prefix("-late-"));
+    if fault.is_some() {
+        // Until the service has read the word that the answer is near, and has sent what comes next.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::process::abort();
+    }
+}
+
 /// Compiles a source of Typst in place of the document's template.
 fn run(engine: &Engine, body: &Value, source: &str) {
     if let Ok(document) = validate::check(Kind::ParentLetter, body.clone(), engine.coverage()).outcome {

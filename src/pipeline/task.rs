@@ -85,6 +85,13 @@ fn perform(engine: &Engine, message: &[u8], laid_out: &mut dyn FnMut()) -> Vec<u
     };
     #[cfg(debug_assertions)]
     super::fault::strike(engine, &body);
+    #[cfg(debug_assertions)]
+    let struck = body.clone();
+    #[cfg(debug_assertions)]
+    let laid_out: &mut dyn FnMut() = &mut || {
+        laid_out();
+        super::fault::strike_late(&struck);
+    };
     match task {
         Task::Produce(kind, options) => match produce_and_tell(engine, Order { kind, body, options }, laid_out) {
             Ok(produced) => Answer::Produced(Label::of(&produced)).write(&produced.rendered.bytes),

@@ -50,6 +50,10 @@ where
         // Should the service have gone, the answer finds no reader, either.
         let mut nearly_done = || drop(wire::write(&mut output, &[]));
         let answer = answer_to(&task, &mut nearly_done);
+        if answer.is_empty() {
+            // It would be taken for the word that an answer is near, and the next one for this one's.
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         wire::write(&mut output, &answer)?;
     }
     Ok(())

@@ -188,12 +188,13 @@ impl Pool {
 impl Shared {
     /// Serves the queue with one process after the other, for as long as the service lives.
     async fn man(self: Arc<Self>, mut worker: Worker) {
-        let mut ahead = None;
+        let mut ahead: Option<Job> = None;
         loop {
             let job = match ahead.take() {
                 // What the worker has got already it does, whether or not somebody still waits.
                 Some(job) if worker.has_next => Some(job),
-                Some(job) => self.wanted(job),
+                // The worker that had it is gone. It has waited for another's fault, so its own deadline does not count.
+                Some(job) => (!job.answer.is_closed()).then_some(job),
                 None => self.wanted(self.queue.next().await),
             };
             let Some(job) = job else { continue };
@@ -220,7 +221,7 @@ impl Shared {
         Some(job)
     }
 
-    /// A job to give to a worker that has just finished one and not yet handed it over. It is short enough for
+    /// A job to give to a worker that has nearly finished one, or not yet handed it over. It is short enough for
     /// the worker's pipe to take it at once, even while the worker is still writing its answer.
     fn following(&self) -> Option<Job> {
         std::iter::from_fn(|| self.queue.next_of(LONGEST_AHEAD)).find_map(|job| self.wanted(job))
@@ -228,7 +229,7 @@ impl Shared {
 
     /// Does a job; whether the worker can be used again. After a crash the job gets a second try with another
     /// worker; after a kill from outside, which says nothing of the job, a third. Unless it is the worker's last,
-    /// the worker gets another one right after, which is left in `ahead`.
+    /// the worker gets another one when it is nearly done, which is left in `ahead`.
     async fn work(&self, job: Job, worker: &mut Worker, ahead: &mut Option<Job>, is_last: bool) -> bool {
         let mut tries = 0;
         let (result, whole) = loop {

@@ -154,8 +154,12 @@ impl Worker {
         if !std::mem::take(&mut self.has_next) {
             self.input.write_all(&wire::framed(&job.task)?).await?;
         }
+        let mut is_near = false;
         loop {
             let length = wire::arrival(&mut self.output).await?;
+            if length == 0 && std::mem::replace(&mut is_near, true) {
+                return Err(std::io::ErrorKind::InvalidData.into());
+            }
             if ahead.is_none() {
                 *ahead = following();
                 if let Some(next) = ahead {

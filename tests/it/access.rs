@@ -378,17 +378,27 @@ fn services_on_one_redis_count_together_and_alone_without_it() {
         let (server, key) = &nodes[node];
         send(server, "get", "/v1/audit", &Value::Null, Some(key))
     };
-    let answers: Vec<_> = [0, 1, 1, 0, 1, 0].into_iter().map(ask).collect();
+    // A token comes back every second, so a run that took longer tells nothing, and is done again with the bucket full.
+    let mut tries = 0;
+    let answers = loop {
+        let began = std::time::Instant::now();
+        let answers: Vec<_> = [0, 1, 1, 0, 1, 0].into_iter().map(ask).collect();
+        tries += 1;
+        if began.elapsed().as_millis() < 900 || tries == 5 {
+            break answers;
+        }
+        std::thread::sleep(std::time::Duration::from_secs(5));
+    };
     assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200, 200, 200, 200, 429, 429]);
     assert_eq!(answers[1].header("ratelimit"), "\"tenant\";r=2", "what the other has let in is counted");
     assert_eq!(answers[4].header("retry-after"), "1");
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    assert_eq!([ask(0).status, ask(1).status], [200, 429]);
+    assert_eq!(ask(0).status, 200);
     redis.kill();
     for (server, _) in &nodes {
         server.await_part("cache", "degraded");
     }
-    assert_eq!(ask(1).status, 200, "this one has let in three in four seconds");
+    assert_eq!(ask(1).status, 200, "this one has let in two in as many seconds");
 }
 
 /// An issuer of tokens, whose JWKS can change, disappear and come back.

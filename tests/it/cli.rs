@@ -4,8 +4,11 @@ use std::io::Write;
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
+use skoledok::access::{Scopes, now};
 use skoledok::document::Kind;
 
+use crate::access::Keys;
+use crate::connections::certificate;
 use crate::support::{binary, output_folder, run};
 
 fn with_input(arguments: &[&str], input: &str) -> Output {
@@ -77,7 +80,7 @@ fn each_fault_is_a_line_with_its_pointer() {
 fn the_doctor_has_a_line_for_each_part_and_a_remedy_for_what_is_wrong() {
     let well = run(binary().arg("doctor"));
     assert_eq!(well.status.code(), Some(0), "{}", text(&well.stderr));
-    assert_eq!(text(&well.stdout).lines().count(), 7, "{}", text(&well.stdout));
+    assert_eq!(text(&well.stdout).lines().count(), 8, "{}", text(&well.stdout));
     assert_eq!(text(&well.stdout).matches("FAULT").count(), 0);
     for part in ["bytes that it should", "clock:"] {
         let line = text(&well.stdout).lines().find(|line| line.contains(part)).map(str::to_owned);
@@ -173,4 +176,31 @@ fn the_settings_in_force_are_printed_without_secrets() {
     let wrong = run(binary().arg("config").env("SKOLEDOK__RENDER__QUEUE", "0"));
     assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains("render.queue"));
+}
+
+#[test]
+fn the_doctor_warns_of_what_will_expire() {
+    let folder = output_folder("cli-doctor");
+    let file = |name: &str| folder.join(name).display().to_string();
+    let keys = Keys::new("cli-doctor-store");
+    let look = || {
+        let mut command = binary();
+        command.arg("doctor").env("SKOLEDOK__STORE__URL", keys.url());
+        command
+            .env("SKOLEDOK__TLS__CERTIFICATE_FILE", file("cert.pem"))
+            .env("SKOLEDOK__TLS__KEY_FILE", file("key.pem"));
+        let looked = run(&mut command);
+        assert_eq!(looked.status.code(), Some(0), "{}", text(&looked.stdout));
+        text(&looked.stdout)
+    };
+    let day = 24 * 3600 * 1000;
+    certificate(&folder, "7", "60");
+    keys.add("999888763", Scopes::all(), Some(now() + 60 * day), None);
+    keys.add("999888763", Scopes::all(), Some(now() + day), Some(now() - day));
+    let told = look();
+    assert!(told.contains("ok       TLS:") && told.contains("ok       API keys:"), "{told}");
+    certificate(&folder, "8", "10");
+    keys.add("999888763", Scopes::all(), Some(now() + day), None);
+    let told = look();
+    assert!(told.contains("warning  TLS:") && told.contains("warning  API keys:"), "{told}");
 }

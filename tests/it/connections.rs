@@ -107,10 +107,20 @@ fn a_head_that_is_too_long_is_refused() {
 }
 
 /// A certificate of its own, for `localhost`, valid for some days.
-fn certificate(folder: &Path, serial: &str) {
+pub fn certificate(folder: &Path, serial: &str, days: &str) {
     run_ok(
         Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3"])
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                days,
+            ])
             .args([
                 "-subj",
                 "/CN=localhost",
@@ -129,7 +139,7 @@ fn certificate(folder: &Path, serial: &str) {
 #[test]
 fn tls_with_a_certificate_that_is_renewed() {
     let folder = output_folder("connections-tls");
-    certificate(&folder, "1001");
+    certificate(&folder, "1001", "3");
     let file = |name: &str| folder.join(name).display().to_string();
     let (cert, key) = (file("cert.pem"), file("key.pem"));
     let variables = [("SKOLEDOK__TLS__CERTIFICATE_FILE", cert.as_str()), ("SKOLEDOK__TLS__KEY_FILE", key.as_str())];
@@ -158,7 +168,7 @@ fn tls_with_a_certificate_that_is_renewed() {
     std::fs::write(folder.join("cert.pem"), "half written").expect("a file can be written");
     std::thread::sleep(Duration::from_secs(6));
     assert_eq!(serial(), "serial=03E9", "the certificate at hand goes on");
-    certificate(&folder, "1002");
+    certificate(&folder, "1002", "3");
     eventually("the new certificate is shown", || serial() == "serial=03EA");
     assert_eq!(told(&[]), "200 2");
 }

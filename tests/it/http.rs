@@ -68,10 +68,11 @@ fn every_error_is_a_problem() {
     let server = Server::start();
     let sample = sample(Kind::ParentLetter, Locale::Nb).to_string();
     let large = format!("{{\"x\":\"{}\"}}", "a".repeat(300 * 1024));
-    let cases: [(&str, &str, &[(&str, &str)], u16, &str); 8] = [
+    let cases: [(&str, &str, &[(&str, &str)], u16, &str); 9] = [
         ("/v1/render/parent-letter", "{\n\"a\": 1,\n}", &[], 400, "line 3, column"),
         ("/v1/render/parent-letter", r#"{"status":"draft","status":"final"}"#, &[], 400, "stands twice"),
         ("/v1/render/parent-letter", &sample, &[("Content-Type", "text/plain")], 415, "application/json"),
+        ("/v1/render/parent-letter", &sample, &[("Content-Encoding", "gzip")], 415, "Content-Encoding"),
         ("/v1/render/parent-letter", &large, &[], 413, "262144"),
         ("/v1/render/parent-letter?page=0", &sample, &[], 400, "`page`"),
         ("/v1/render/parent-letter?page=900", &sample, &[("Accept", "image/png")], 422, "no page 900"),

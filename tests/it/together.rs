@@ -181,6 +181,15 @@ fn a_service_that_is_killed_over_and_over_costs_only_what_it_had_in_hand() {
     eventually("the log is whole", || verify().status.success());
 }
 
+/// Stops the others also when the test ends by a panic: a scope waits for its threads.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Tells a proxy what `/health/ready` says, as those who distribute requests ask for it.
 fn watch(backends: &[Backend; 2], stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
@@ -204,7 +213,7 @@ fn a_rolling_restart_costs_no_request() {
         ("SKOLEDOK__CACHE__KEY", KEY),
         ("SKOLEDOK__CACHE__LIFE_SECONDS", "1"),
         ("SKOLEDOK__RENDER__WORKERS", "1"),
-        ("SKOLEDOK__SERVER__DRAIN_MS", "1000"),
+        ("SKOLEDOK__SERVER__DRAIN_MS", "3000"),
     ];
     let start = || Server::with(&variables, Stdio::null());
     let key = run_ok(
@@ -220,6 +229,7 @@ fn a_rolling_restart_costs_no_request() {
     let authorization = format!("Bearer {}", key.trim());
     let (stop, next, good) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
+        let _end = End(&stop);
         scope.spawn(|| watch(&backends, &stop));
         for _ in 0..4 {
             scope.spawn(|| {
@@ -249,7 +259,6 @@ fn a_rolling_restart_costs_no_request() {
             services[turn % 2] = Some(new);
             eventually("it is in turn again", || !backends[turn % 2].is_out.load(Ordering::SeqCst));
         }
-        stop.store(true, Ordering::SeqCst);
     });
     assert!(good.into_inner() > 100);
 }

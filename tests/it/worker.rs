@@ -1,14 +1,27 @@
 //! The render processes: bounded, replaceable, and nobody's trouble but their document's.
 
 use std::process::Stdio;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use skoledok::document::Kind;
 
-use crate::support::{Answer, Server, eventually, latencies, letter, output_folder, signal};
+use crate::support::{Answer, Server, eventually, latencies, letter, output_folder, pdf, signal};
 
 const RENDER: &str = "/v1/render/parent-letter";
+
+/// Letters that are sent again and again, each made anew.
+const LETTERS: usize = 12;
+const UNKEPT: [(&str, &str); 1] = [("Cache-Control", "no-store")];
+
+/// Whether it is the letter that was asked for, and not another's.
+fn assert_same(body: &[u8], number: usize) {
+    static EXPECTED: LazyLock<Vec<Vec<u8>>> =
+        LazyLock::new(|| (0..LETTERS).map(|number| pdf(Kind::ParentLetter, &letter(number))).collect());
+    assert!(body == EXPECTED[number], "letter {number} is the one that was asked for");
+}
 
 /// A server whose workers fail on demand, see `src/pipeline/fault.rs`.
 fn faulty(more: &[(&str, &str)], log: Stdio) -> Server {
@@ -104,9 +117,10 @@ fn workers_killed_under_load_lose_no_request() {
                 let server = &server;
                 scope.spawn(move || {
                     for number in 0..120 {
-                        let answer = server.post_json(RENDER, &letter(caller * 1000 + number));
+                        let number = caller * 1000 + number;
+                        let answer = server.post(RENDER, letter(number % LETTERS).to_string().as_bytes(), &UNKEPT);
                         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-                        assert!(answer.body.starts_with(b"%PDF"));
+                        assert_same(&answer.body, number % LETTERS);
                     }
                 })
             })
@@ -115,6 +129,33 @@ fn workers_killed_under_load_lose_no_request() {
         done.store(true, Ordering::Relaxed);
         assert!(killer.join().is_ok_and(|killed| killed >= 2));
         assert_eq!(lost, 0);
+    });
+}
+
+#[test]
+fn a_crash_with_the_next_task_in_the_pipe_mixes_nothing_up() {
+    let server = faulty(&[("SKOLEDOK__RENDER__WORKERS", "1")], Stdio::null());
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4)
+            .map(|caller| {
+                let server = &server;
+                scope.spawn(move || {
+                    for number in 0..12 {
+                        let number = (caller * 12 + number) % LETTERS;
+                        let answer = server.post(RENDER, letter(number).to_string().as_bytes(), &UNKEPT);
+                        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+                        assert_same(&answer.body, number);
+                    }
+                })
+            })
+            .collect();
+        for number in 0..3 {
+            let answer = server.post_json(RENDER, &with_fault("late", number));
+            assert_eq!((answer.status, problem(&answer).as_str()), (500, "internal-error"));
+        }
+        for caller in callers {
+            assert!(caller.join().is_ok());
+        }
     });
 }
 
