@@ -108,19 +108,26 @@ fn post(address: &str, key: &str, body: &str) -> Option<(u16, Vec<u8>)> {
     (answer.len() == end + length).then(|| (status, answer[end..].to_vec()))
 }
 
-#[test]
-fn a_service_that_is_killed_over_and_over_costs_only_what_it_had_in_hand() {
-    let (postgres, redis) = (PostgresServer::start("together"), RedisServer::start("together"));
-    let (store, cache) = (postgres.url(), redis.url());
-    let variables = [
-        ("SKOLEDOK__STORE__URL", store.as_str()),
+/// What both services of a test are set to: documents are forgotten soon, so that they are made again and again.
+fn settings<'a>(store: &'a str, cache: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut variables = vec![
+        ("SKOLEDOK__STORE__URL", store),
         ("SKOLEDOK__ACCESS__OPEN", "false"),
         ("SKOLEDOK__ACCESS__REQUESTS_PER_SECOND", "0"),
-        ("SKOLEDOK__CACHE__REDIS_URL", cache.as_str()),
+        ("SKOLEDOK__CACHE__REDIS_URL", cache),
         ("SKOLEDOK__CACHE__KEY", KEY),
         ("SKOLEDOK__CACHE__LIFE_SECONDS", "3"),
         ("SKOLEDOK__RENDER__WORKERS", "1"),
     ];
+    variables.extend_from_slice(more);
+    variables
+}
+
+#[test]
+fn a_service_that_is_killed_over_and_over_costs_only_what_it_had_in_hand() {
+    let (postgres, redis) = (PostgresServer::start("together"), RedisServer::start("together"));
+    let (store, cache) = (postgres.url(), redis.url());
+    let variables = settings(&store, &cache, &[]);
     let start = || Server::with(&variables, Stdio::null());
     let key = run_ok(
         binary().args(["key", "create", "--tenant", TENANT, "--scope", "render"]).env("SKOLEDOK__STORE__URL", &store),
@@ -205,16 +212,7 @@ fn watch(backends: &[Backend; 2], stop: &AtomicBool) {
 fn a_rolling_restart_costs_no_request() {
     let (postgres, redis) = (PostgresServer::start("rolling"), RedisServer::start("rolling"));
     let (store, cache) = (postgres.url(), redis.url());
-    let variables = [
-        ("SKOLEDOK__STORE__URL", store.as_str()),
-        ("SKOLEDOK__ACCESS__OPEN", "false"),
-        ("SKOLEDOK__ACCESS__REQUESTS_PER_SECOND", "0"),
-        ("SKOLEDOK__CACHE__REDIS_URL", cache.as_str()),
-        ("SKOLEDOK__CACHE__KEY", KEY),
-        ("SKOLEDOK__CACHE__LIFE_SECONDS", "1"),
-        ("SKOLEDOK__RENDER__WORKERS", "1"),
-        ("SKOLEDOK__SERVER__DRAIN_MS", "3000"),
-    ];
+    let variables = settings(&store, &cache, &[("SKOLEDOK__SERVER__DRAIN_MS", "3000")]);
     let start = || Server::with(&variables, Stdio::null());
     let key = run_ok(
         binary().args(["key", "create", "--tenant", TENANT, "--scope", "render"]).env("SKOLEDOK__STORE__URL", &store),
