@@ -69,7 +69,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     }
     worker::quiet_panics();
     worker::hide_memory()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(config.threads).enable_all().build()?;
     runtime.block_on(run(config))
 }
 

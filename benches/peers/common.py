@@ -129,7 +129,10 @@ def cpu_seconds() -> float:
 
 def peak_kib(pid: int | str) -> int:
     """Most memory that a living process ever had. Unlike `ru_maxrss` it does not inherit that of its parent."""
-    status = Path(f"/proc/{pid}/status").read_text()
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # a helper of Chromium that has ended
     found = re.search(r"VmHWM:\s+(\d+)", status)
     return int(found[1]) if found else 0
 

@@ -53,7 +53,10 @@ async fn set(connection: Data<&MultiplexedConnection>, body: Body) -> poem::Resu
 
 /// Serves until killed; prints the address.
 pub fn serve(redis: &str) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    // As many threads as the service has (`server.threads`).
+    let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
         let client = redis::Client::open(redis).expect("a Redis URL");
         let connection = client.get_multiplexed_async_connection().await.expect("Redis answers");

@@ -30,6 +30,8 @@ const PREFIX: &str = "SKOLEDOK__";
 pub struct Config {
     /// Address to serve on, and how.
     pub server: http::ServerSettings,
+    /// Threads that take requests.
+    pub threads: usize,
     /// How long requests are still taken after the signal to stop.
     pub drain: Duration,
     /// Longest that a caller may take to send a body.
@@ -77,6 +79,7 @@ struct Server {
     write_timeout_ms: u64,
     drain_ms: u64,
     connections: usize,
+    threads: usize,
 }
 
 #[derive(Deserialize)]
@@ -230,6 +233,7 @@ impl Config {
         within("server.body_timeout_ms", tree.server.body_timeout_ms, 100, 600_000);
         within("server.write_timeout_ms", tree.server.write_timeout_ms, 100, 600_000);
         within("server.drain_ms", tree.server.drain_ms, 0, 600_000);
+        within("server.threads", tree.server.threads as u64, 0, 256);
         within("server.connections", tree.server.connections as u64, 1, 1_000_000);
         within("store.connections", tree.store.connections.into(), 1, 1000);
         within("access.remember_seconds", tree.access.remember_seconds, 0, 3600);
@@ -259,6 +263,7 @@ impl Config {
                 write_timeout: Duration::from_millis(tree.server.write_timeout_ms),
                 connections: tree.server.connections,
             },
+            threads: if tree.server.threads == 0 { (cores / 2).max(1) } else { tree.server.threads },
             drain: Duration::from_millis(tree.server.drain_ms),
             body_timeout: Duration::from_millis(tree.server.body_timeout_ms),
             metrics_bind,
