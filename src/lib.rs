@@ -21,6 +21,7 @@ pub mod store;
 pub mod access;
 pub mod audit;
 pub mod pipeline;
+pub mod bulk;
 pub mod http;
 pub mod config;
 pub mod app;

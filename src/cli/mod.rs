@@ -2,6 +2,7 @@
 //! use, or something that is not the document's fault.
 
 mod audit;
+mod bulk;
 mod key;
 
 use std::fmt::Display;
@@ -59,6 +60,11 @@ enum Command {
         #[command(flatten)]
         input: Input,
     },
+    /// Make a letter for every home of a list.
+    #[command(
+        after_help = "Examples:\n  skoledok bulk letter.json class.csv -o letters.zip\n  skoledok bulk letter.json class.xlsx --dry-run"
+    )]
+    Bulk(bulk::Bulk),
     /// Print a sample body that renders.
     #[command(after_help = "Example:\n  skoledok sample meeting-schedule --locale nn > meetings.json")]
     Sample {
@@ -296,6 +302,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             print_text(text.map_err(Failure::told)?.trim_end())
         }
         Command::Render(render) => render_file(&render),
+        Command::Bulk(bulk) => bulk::run(&bulk),
         Command::Validate { input } => validate_file(&input),
         Command::Sample { kind, locale } => print_text(template::sample(kind.0, locale.0).trim_end()),
         Command::Kinds => {

@@ -63,6 +63,14 @@ impl Date {
     pub fn civil(self) -> civil::Date {
         self.0
     }
+
+    /// The day on which somebody born on this day is 18 (vergemålsloven § 2: of age). For one born on 29 February it is 1 March in
+    /// a common year: the later of two readings, so that nothing begins before majority.
+    #[must_use]
+    pub fn eighteenth_birthday(self) -> Self {
+        let year = self.0.year() + 18;
+        Self(civil::Date::new(year, self.0.month(), self.0.day()).unwrap_or_else(|_| civil::date(year, 3, 1)))
+    }
 }
 
 impl From<civil::Date> for Date {
@@ -166,6 +174,16 @@ mod tests {
     fn reads_both_forms_and_writes_iso() {
         for text in ["2028-02-29", "29.02.2028"] {
             assert_eq!(Date::parse(text).map(|d| d.to_string()).as_deref(), Ok("2028-02-29"));
+        }
+    }
+
+    #[test]
+    fn eighteen_years_after_birth() {
+        for (born, expected) in
+            [("2008-10-05", "2026-10-05"), ("2008-02-29", "2026-03-01"), ("2000-12-31", "2018-12-31")]
+        {
+            let birthday = Date::parse(born).map(Date::eighteenth_birthday);
+            assert_eq!(birthday.map(|date| date.to_string()).as_deref(), Ok(expected));
         }
     }
 

@@ -14,6 +14,7 @@ mod hex;
 mod home_school_guide;
 mod kind;
 mod language;
+mod mailing;
 mod meeting_schedule;
 mod org_number;
 mod parent_letter;
@@ -37,6 +38,10 @@ pub use hex::{hex, unhex};
 pub use home_school_guide::{GuideVariant, HomeSchoolGuide};
 pub use kind::{Document, Kind};
 pub use language::{Language, Locale};
+pub use mailing::{
+    About, ENTRY_KEY_PATTERN, Guardian, Mailing, MailingEntry, MailingPupil, MailingRecipient, OnInvalid, Protected,
+    Rules, Translation, WithoutAddress,
+};
 pub use meeting_schedule::{Grade, Meeting, MeetingKey, MeetingSchedule, OptionalParticipants, RequiredParticipants};
 pub use org_number::{ORG_NUMBER_PATTERN, OrgNumber};
 pub use parent_letter::{

@@ -29,6 +29,12 @@ pub fn json_schema(kind: Kind) -> Value {
     schema
 }
 
+/// The JSON Schema 2020-12 of a type that is no kind.
+pub(crate) fn json_schema_of<T: schemars::JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(collapse_enumerations));
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
 /// The schemas of all kinds and of what they are made of, as components of an OpenAPI 3.0 document.
 #[must_use]
 pub fn openapi_components() -> Map<String, Value> {

@@ -3,6 +3,7 @@
 mod canonical;
 #[cfg(debug_assertions)]
 pub(crate) mod fault;
+mod merged;
 mod task;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::validate::{self, Checked, Finding, Unreadable};
 use crate::worker::{Pool, Priority, WorkError};
 #[cfg(fuzzing)]
 pub(crate) use canonical::fuzz as canonical;
+pub use merged::{MailingBytes, check_letter, count_pages, examine_mailing, merge};
 #[cfg(fuzzing)]
 pub(crate) use task::fuzz as fuzz_answer;
 pub use task::run_worker;

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Label, Order, ProduceError, Report, produce_and_tell, report, self_test};
+use super::merged::{self, Kept};
+use super::{Label, Order, ProduceError, Produced, Report, produce_and_tell, report, self_test};
 use crate::document::Kind;
+use crate::merge::letter::LetterFacts;
 use crate::render::{Engine, Options, identity};
 use crate::template::Format;
 use crate::validate::{Unreadable, read_json};
@@ -17,6 +19,12 @@ pub(super) enum Task {
     Produce(Kind, Options),
     /// Check a document.
     Report(Kind),
+    /// Examine the letter of a mailing; this and those below are of `merged`.
+    Examine,
+    /// Merge and make one letter of a mailing.
+    Merge(Options),
+    /// Merge and check one letter of a mailing, and count its pages if that is wanted.
+    Count(bool),
 }
 
 /// An answer. The document follows `Produced`.
@@ -26,6 +34,10 @@ pub(super) enum Answer {
     Produced(Label),
     /// The body was checked.
     Reported(Report),
+    /// The letter of the mailing is good.
+    Examined(LetterFacts),
+    /// The letter is good and has so many pages.
+    Counted(usize),
     /// Neither.
     Failed(ProduceError),
 }
@@ -66,22 +78,32 @@ pub fn run_worker(memory: u64) -> std::io::Result<()> {
             eprintln!("the self-test failed: {error}");
             std::process::exit(1);
         }
-        move |message: &[u8], laid_out: &mut dyn FnMut()| perform(&engine, message, laid_out)
+        let mut kept = Kept::default();
+        move |message: &[u8], laid_out: &mut dyn FnMut()| perform(&engine, &mut kept, message, laid_out)
     })
 }
 
-fn perform(engine: &Engine, message: &[u8], laid_out: &mut dyn FnMut()) -> Vec<u8> {
+fn perform(engine: &Engine, kept: &mut Kept, message: &[u8], laid_out: &mut dyn FnMut()) -> Vec<u8> {
     let Ok((task, body)) = postcard::take_from_bytes::<Task>(message) else {
-        return Answer::Failed(ProduceError::Unreadable(Unreadable {
-            line: 0,
-            column: 0,
-            reason: "not a task".into(),
-        }))
-        .write(&[]);
+        return failed(Unreadable { line: 0, column: 0, reason: "not a task".into() });
+    };
+    let (kind, options) = match task {
+        Task::Produce(kind, options) => (kind, Some(options)),
+        Task::Report(kind) => (kind, None),
+        Task::Examine => {
+            return merged::examine(engine, kept, body).map_or_else(failed, |facts| Answer::Examined(facts).write(&[]));
+        }
+        Task::Count(pages) => {
+            return merged::count(engine, kept, body, pages)
+                .map_or_else(failed, |pages| Answer::Counted(pages).write(&[]));
+        }
+        Task::Merge(options) => {
+            return merged::produce(engine, kept, body, options, laid_out).map_or_else(failed, |made| produced(&made));
+        }
     };
     let body = match read_json(body) {
         Ok(body) => body,
-        Err(error) => return Answer::Failed(ProduceError::Unreadable(error)).write(&[]),
+        Err(error) => return failed(error),
     };
     #[cfg(debug_assertions)]
     super::fault::strike(engine, &body);
@@ -92,16 +114,19 @@ fn perform(engine: &Engine, message: &[u8], laid_out: &mut dyn FnMut()) -> Vec<u
         laid_out();
         super::fault::strike_late(&struck);
     };
-    match task {
-        Task::Produce(kind, options) => match produce_and_tell(engine, Order { kind, body, options }, laid_out) {
-            Ok(produced) => Answer::Produced(Label::of(&produced)).write(&produced.rendered.bytes),
-            Err(error) => Answer::Failed(error).write(&[]),
-        },
-        Task::Report(kind) => match report(engine, kind, body) {
-            Ok(report) => Answer::Reported(report).write(&[]),
-            Err(error) => Answer::Failed(error).write(&[]),
-        },
+    match options {
+        Some(options) => produce_and_tell(engine, Order { kind, body, options }, laid_out)
+            .map_or_else(failed, |made| produced(&made)),
+        None => report(engine, kind, body).map_or_else(failed, |report| Answer::Reported(report).write(&[])),
     }
+}
+
+fn produced(made: &Produced) -> Vec<u8> {
+    Answer::Produced(Label::of(made)).write(&made.rendered.bytes)
+}
+
+fn failed(error: impl Into<ProduceError>) -> Vec<u8> {
+    Answer::Failed(error.into()).write(&[])
 }
 
 /// Any bytes as an answer, and as a task.

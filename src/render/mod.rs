@@ -163,9 +163,17 @@ impl Engine {
     /// # Errors
     /// See [`RenderError`].
     pub fn preview(&self, document: &Valid<Document>) -> Result<Vec<Finding>, RenderError> {
+        self.pages(document).map(page_warnings)
+    }
+
+    /// The number of pages of a document, which is laid out and not written.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn pages(&self, document: &Valid<Document>) -> Result<usize, RenderError> {
         let document = document.get();
         let cover = Cover::of(document, template::manifest(document.kind()).released);
-        let result = self.lay_out(document, &cover).map(|paged| page_warnings(paged.pages().len()));
+        let result = self.lay_out(document, &cover).map(|paged| paged.pages().len());
         self.forget();
         result
     }

@@ -127,6 +127,20 @@ codes! {
     LocaleMismatch = "locale_mismatch",
     /// Every form of cooperation is turned off.
     NothingToSay = "nothing_to_say",
+    /// A text with merge fields that can not be read.
+    BadTemplate = "bad_template",
+    /// A merge field that the recipient does not have.
+    MissingField = "missing_field",
+    /// A merge field that is not what the text asks for.
+    WrongField = "wrong_field",
+    /// A merge field by a name that is taken.
+    ReservedField = "reserved_field",
+    /// The key of another entry.
+    RepeatedEntryKey = "repeated_entry_key",
+    /// A line of a list that is not JSON.
+    UnreadableEntry = "unreadable_entry",
+    /// A row of a list that can not be read.
+    UnreadableRow = "unreadable_row",
     /// Warning: a Saturday or Sunday.
     Weekend = "weekend",
     /// Warning: a public holiday.

@@ -22,7 +22,7 @@ pub use glyph::Coverage;
 pub use logo::decode as decode_logo;
 pub use read::{Unreadable, read_json};
 
-use crate::document::{Document, Kind, Language, Locale};
+use crate::document::{Document, Kind, Language, Locale, Mailing};
 
 /// Most bytes that a body may have.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -71,6 +71,36 @@ pub fn check(kind: Kind, mut body: Value, glyphs: &Coverage) -> Checked {
         Err(violations)
     };
     Checked { locale, outcome, warnings }
+}
+
+/// Checks the shape of a mailing, and brings its texts to their normal form.
+///
+/// # Errors
+/// All faults, by their places in the mailing.
+pub fn read_mailing(mut mailing: Value) -> Result<Mailing, Vec<Finding>> {
+    text::normalise(&mut mailing);
+    let faults = shape::check_mailing(&mailing);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    serde_json::from_value(mailing).map_err(|_| vec![Finding::new("", Code::Invalid)])
+}
+
+/// Checks the shape of an entry of a mailing, and brings its texts to their normal form. What it means, and whether it can be printed,
+/// shows in its letter.
+///
+/// # Errors
+/// All faults, by their places in the entry.
+pub fn read_entry(mut entry: Value) -> Result<Value, Vec<Finding>> {
+    text::normalise(&mut entry);
+    let faults = shape::check_entry(&entry);
+    if faults.is_empty() { Ok(entry) } else { Err(faults) }
+}
+
+/// What can not be printed, or may not stand, in the texts of a value.
+#[must_use]
+pub fn scan(value: &Value, glyphs: &Coverage) -> Vec<Finding> {
+    text::Scan { glyphs, is_final: false }.run(value)
 }
 
 /// Compiles the schemas, so that the first request does not wait for it.

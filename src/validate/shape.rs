@@ -10,17 +10,29 @@ use serde_json::Value;
 use super::finding::{Code, Finding};
 use super::node::{escape, is_plain_name};
 use crate::document::{
-    DATE_PATTERN, Date, DateError, EMAIL_PATTERN, Kind, ORG_NUMBER_PATTERN, OrgNumber, PHONE_PATTERN,
-    SCHOOL_YEAR_PATTERN, SchoolYear, TIME_PATTERN, URL_PATTERN, schema,
+    DATE_PATTERN, Date, DateError, EMAIL_PATTERN, Kind, Mailing, MailingEntry, MailingPupil, MailingRecipient,
+    ORG_NUMBER_PATTERN, OrgNumber, PHONE_PATTERN, SCHOOL_YEAR_PATTERN, SchoolYear, TIME_PATTERN, URL_PATTERN, schema,
 };
 
 #[expect(clippy::expect_used, reason = "the schemas are made from our own types and a test builds all of them")]
 static VALIDATORS: LazyLock<HashMap<Kind, Validator>> = LazyLock::new(|| {
-    Kind::ALL.into_iter().map(|kind| (kind, validator(kind).expect("the schema of a kind is valid"))).collect()
+    let of = |kind| validator(&schema::json_schema(kind)).expect("the schema of a kind is valid");
+    Kind::ALL.into_iter().map(|kind| (kind, of(kind))).collect()
+});
+
+/// The validators of a mailing, a pupil and a recipient.
+#[expect(clippy::expect_used, reason = "the schemas are made from our own types and a test uses all of them")]
+static OF_MAILINGS: LazyLock<[Validator; 3]> = LazyLock::new(|| {
+    [
+        schema::json_schema_of::<Mailing>(),
+        schema::json_schema_of::<MailingPupil>(),
+        schema::json_schema_of::<MailingRecipient>(),
+    ]
+    .map(|schema| validator(&schema).expect("the schema of a mailing is valid"))
 });
 
 /// A format speaks only of what has the right shape; the shape itself is told by the pattern.
-fn validator(kind: Kind) -> Result<Validator, ValidationError<'static>> {
+fn validator(schema: &Value) -> Result<Validator, ValidationError<'static>> {
     jsonschema::options()
         .should_validate_formats(true)
         .with_format(schema::FORMAT_DAY, |text| Date::parse(text) != Err(DateError::NoSuchDay))
@@ -30,7 +42,7 @@ fn validator(kind: Kind) -> Result<Validator, ValidationError<'static>> {
                 text.split_once('/').is_some_and(|(first, second)| is_digits(first, 4) && is_digits(second, 4));
             !shaped || SchoolYear::parse(text).is_some()
         })
-        .build(&schema::json_schema(kind))
+        .build(schema)
 }
 
 fn is_digits(text: &str, count: usize) -> bool {
@@ -44,11 +56,23 @@ pub(super) fn warm_up() {
 
 /// All faults of shape.
 pub(super) fn check(kind: Kind, body: &Value) -> Vec<Finding> {
+    VALIDATORS.get(&kind).map(|validator| faults(validator, body)).unwrap_or_default()
+}
+
+/// All faults of shape of a mailing.
+pub(super) fn check_mailing(mailing: &Value) -> Vec<Finding> {
+    faults(&OF_MAILINGS[0], mailing)
+}
+
+/// All faults of shape of an entry.
+pub(super) fn check_entry(entry: &Value) -> Vec<Finding> {
+    faults(&OF_MAILINGS[if MailingEntry::is_recipient(entry) { 2 } else { 1 }], entry)
+}
+
+fn faults(validator: &Validator, value: &Value) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some(validator) = VALIDATORS.get(&kind) {
-        for error in validator.iter_errors(body) {
-            report(&error, &mut findings);
-        }
+    for error in validator.iter_errors(value) {
+        report(&error, &mut findings);
     }
     findings
 }

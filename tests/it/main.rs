@@ -25,6 +25,7 @@ mod html;
 mod http;
 mod layers;
 mod letters;
+mod mailing;
 mod openapi;
 mod output;
 mod postgres_server;

@@ -1,9 +1,6 @@
 //! Rules of the consent form.
 
-use jiff::civil;
-
 use super::Rules;
-use crate::document::Date;
 use crate::validate::finding::{Code, Finding};
 
 impl Rules<'_> {
@@ -21,7 +18,7 @@ impl Rules<'_> {
         self.require_items_filled_in(&scope);
         self.require_final(&self.get("signature"));
         if let (Some(born), Some(first)) = (pupil.get("date_of_birth").date(), from.date()) {
-            let eighteen = eighteenth_birthday(born);
+            let eighteen = born.eighteenth_birthday();
             if first < eighteen {
                 self.violation(Finding::new(from.pointer(), Code::BeforeEighteen));
             }
@@ -42,28 +39,6 @@ impl Rules<'_> {
                 self.violation(Finding::new(other.pointer(), Code::NeedsAlso).with("member", "scope: annet"));
             }
             _ => {}
-        }
-    }
-}
-
-/// The day on which somebody is 18. For one born on 29 February it is 1 March in a common year: the
-/// later of two readings, so that no consent begins before majority.
-fn eighteenth_birthday(born: Date) -> Date {
-    let born = born.civil();
-    let year = born.year() + 18;
-    civil::Date::new(year, born.month(), born.day()).unwrap_or_else(|_| civil::date(year, 3, 1)).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn eighteen_years_after_birth() {
-        let cases = [("2008-10-05", "2026-10-05"), ("2008-02-29", "2026-03-01"), ("2000-12-31", "2018-12-31")];
-        for (born, expected) in cases {
-            let birthday = Date::parse(born).map(eighteenth_birthday);
-            assert_eq!(birthday.map(|date| date.to_string()).as_deref(), Ok(expected));
         }
     }
 }

@@ -1,0 +1,214 @@
+//! The letters of a hundred items, made by the render processes.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::plan::{Decision, Item};
+use crate::document::Language;
+use crate::merge::letter::Draft;
+use crate::pipeline::{MailingBytes, ProduceError, check_letter, count_pages, merge};
+use crate::render::Options;
+use crate::validate::Finding;
+use crate::worker::{Pool, WorkError};
+
+/// Items that are made together.
+pub const ITEMS: usize = 100;
+
+/// What became of an item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Number of the item, from 1.
+    pub number: u64,
+    /// Number of the entry, from 1.
+    pub entry: u64,
+    /// Row or line of the entry in the list, from 1.
+    pub row: usize,
+    /// Key of the recipient.
+    pub key: String,
+    /// What was decided, by its name.
+    pub decision: String,
+    /// The item that it follows.
+    pub follows: Option<u64>,
+    /// What is worth knowing, by names.
+    pub notes: Vec<String>,
+    /// Whether the letter stays out of merged files.
+    pub is_protected: bool,
+    /// What was made.
+    pub result: Made,
+}
+
+/// What was made for an item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Made {
+    /// A letter.
+    Letter(Letter),
+    /// Nothing, as decided.
+    Nothing,
+    /// Nothing, since something is wrong with the entry or the letter.
+    Faults(Vec<Finding>),
+    /// Nothing, since it took too long or too much memory, or the renderer failed.
+    Failed(Failure),
+}
+
+/// A letter that was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Letter {
+    /// Its language.
+    pub language: Language,
+    /// Number of pages.
+    pub pages: usize,
+    /// SHA-256.
+    pub digest: [u8; 32],
+    /// Where it begins among the documents of its chunk, and how many bytes it has.
+    pub place: (usize, usize),
+}
+
+impl Letter {
+    /// Its bytes among the documents of its chunk; nothing when they are not what was made.
+    #[must_use]
+    pub fn within<'a>(&self, documents: &'a [u8]) -> Option<&'a [u8]> {
+        let (begin, length) = self.place;
+        let bytes = documents.get(begin..begin.checked_add(length)?)?;
+        (Sha256::digest(bytes).as_slice() == self.digest).then_some(bytes)
+    }
+}
+
+/// Why a letter was not made, when it is not at fault itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// It took too long.
+    Deadline,
+    /// It took too much memory.
+    Memory,
+    /// The renderer failed.
+    Renderer,
+}
+
+impl Failure {
+    /// The name in manifests.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::Renderer => "renderer",
+        }
+    }
+}
+
+impl Outcome {
+    /// Its status in manifests.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match self.result {
+            Made::Letter(_) => "made",
+            Made::Nothing => "no_letter",
+            Made::Faults(_) => "invalid",
+            Made::Failed(_) => "failed",
+        }
+    }
+
+    /// The letter, if there is one.
+    #[must_use]
+    pub fn letter(&self) -> Option<&Letter> {
+        match &self.result {
+            Made::Letter(letter) => Some(letter),
+            _ => None,
+        }
+    }
+
+    /// A file name for the letter: number and key, which hold no name of a person.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{:06}-{}.pdf", self.number, self.key)
+    }
+}
+
+/// What became of the items of a chunk, and the letters one behind the other.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Chunk {
+    /// An outcome for each item.
+    pub outcomes: Vec<Outcome>,
+    /// The letters.
+    pub documents: Vec<u8>,
+}
+
+/// What is wanted of letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Only whether they can be made.
+    Check,
+    /// How many pages they would have.
+    Pages,
+    /// The letters.
+    Letters,
+}
+
+/// Has the letters of some items made. At most `ahead` of them are in the queue at once; when it is full, the rest waits.
+pub async fn make(pool: &Pool, mailing: &MailingBytes, items: Vec<Item>, wanted: Wanted, ahead: usize) -> Chunk {
+    let mut chunk = Chunk::default();
+    let letters = stream::iter(items).map(|item| make_one(pool, mailing, item, wanted));
+    let mut letters = letters.buffered(ahead.max(1));
+    while let Some((mut outcome, bytes)) = letters.next().await {
+        if let Made::Letter(letter) = &mut outcome.result {
+            letter.place = (chunk.documents.len(), bytes.len());
+            chunk.documents.extend_from_slice(&bytes);
+        }
+        chunk.outcomes.push(outcome);
+    }
+    chunk
+}
+
+async fn make_one(pool: &Pool, mailing: &MailingBytes, item: Item, wanted: Wanted) -> (Outcome, bytes::Bytes) {
+    let mut outcome = Outcome {
+        number: item.number,
+        entry: item.entry,
+        row: item.row,
+        decision: item.decision.name().to_owned(),
+        follows: item.decision.follows(),
+        notes: item.notes.iter().map(|note| note.name().to_owned()).collect(),
+        is_protected: item.is_protected(),
+        key: item.key,
+        result: Made::Nothing,
+    };
+    let mut bytes = bytes::Bytes::new();
+    match item.decision {
+        Decision::Letter(draft) => (outcome.result, bytes) = letter(pool, mailing, &draft, wanted).await,
+        Decision::Invalid(findings) => outcome.result = Made::Faults(findings),
+        _ => {}
+    }
+    (outcome, bytes)
+}
+
+async fn letter(pool: &Pool, mailing: &MailingBytes, draft: &Draft, wanted: Wanted) -> (Made, bytes::Bytes) {
+    loop {
+        let counted =
+            |pages| (Letter { language: draft.language, pages, digest: [0; 32], place: (0, 0) }, bytes::Bytes::new());
+        let made = match wanted {
+            Wanted::Check => check_letter(pool, mailing, draft).await.map(|()| counted(0)),
+            Wanted::Pages => count_pages(pool, mailing, draft).await.map(counted),
+            Wanted::Letters => merge(pool, mailing, draft, Options::default()).await.map(|(label, bytes)| {
+                let pages = label.pages.unwrap_or_default();
+                (Letter { language: label.language, pages, digest: label.digest, place: (0, 0) }, bytes)
+            }),
+        };
+        return match made {
+            Ok((letter, bytes)) => (Made::Letter(letter), bytes),
+            Err(ProduceError::Work(WorkError::Busy { .. })) => {
+                // Somebody who waits for an answer goes first.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+            Err(ProduceError::Invalid { violations, .. }) => (Made::Faults(violations), bytes::Bytes::new()),
+            Err(ProduceError::Work(WorkError::Deadline)) => (Made::Failed(Failure::Deadline), bytes::Bytes::new()),
+            Err(ProduceError::Work(WorkError::Memory)) => (Made::Failed(Failure::Memory), bytes::Bytes::new()),
+            Err(error) => {
+                tracing::error!(error = %error, item = "of a mailing", "a letter can not be made");
+                (Made::Failed(Failure::Renderer), bytes::Bytes::new())
+            }
+        };
+    }
+}

@@ -1,0 +1,144 @@
+//! Homes: who lives where, as far as a list tells, and which homes are protected.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::entry::Entry;
+use crate::document::{Guardian, MailingPupil, Name, PostalAddress};
+
+/// A hash in place of what it is of.
+pub(super) type Hash = [u8; 16];
+
+/// A hash of texts, each with its length, so that no two lists of them give the same bytes.
+pub(super) fn hash(parts: &[&str]) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut out = [0; 16];
+    hasher.finalize_xof().fill(&mut out);
+    out
+}
+
+/// Words of letters and digits in lower case, with one space between. A single letter goes with the number before it: «Storgata 5 B» is
+/// «storgata 5b», and neither is «Storgata 58».
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        let goes_with_number = out.ends_with(|c: char| c.is_ascii_digit())
+            && word.chars().count() == 1
+            && word.chars().all(char::is_alphabetic);
+        if !goes_with_number && !out.is_empty() {
+            out.push(' ');
+        }
+        out.extend(word.chars().flat_map(char::to_lowercase));
+    }
+    out
+}
+
+/// An address in a form in which spelling does not count.
+pub(super) fn plain_address(address: &PostalAddress) -> String {
+    let optional = |part: &Option<Name>| part.as_ref().map(|part| plain(part.as_str())).unwrap_or_default();
+    let lines = [
+        plain(address.line1.as_str()),
+        optional(&address.line2),
+        optional(&address.line3),
+        plain(&address.postcode),
+        plain(address.city.as_str()),
+        optional(&address.country),
+    ];
+    lines.join("\n")
+}
+
+/// The same of an address whose shape may have faults.
+fn plain_of_value(address: &Value) -> String {
+    let part = |name| address.get(name).and_then(Value::as_str).map(plain).unwrap_or_default();
+    ["line1", "line2", "line3", "postcode", "city", "country"].map(part).join("\n")
+}
+
+fn resident_at(name: &str, place: &str) -> Hash {
+    hash(&["resident", &plain(name), place])
+}
+
+/// Somebody at an address.
+pub(super) fn resident(name: &Name, address: &PostalAddress) -> Hash {
+    resident_at(name.as_str(), &plain_address(address))
+}
+
+/// A guardian at his or her address.
+pub(super) fn resident_of(guardian: &Guardian) -> Option<Hash> {
+    guardian.address.as_ref().map(|address| resident(&guardian.name, address))
+}
+
+/// The guardians by home, as indices. Those without an address are not assumed to live together.
+pub(super) fn homes(pupil: &MailingPupil, together: bool) -> Vec<Vec<usize>> {
+    let mut homes: Vec<(Option<String>, Vec<usize>)> = Vec::new();
+    for (index, guardian) in pupil.guardians.iter().enumerate() {
+        let place = guardian.address.as_ref().map(plain_address);
+        match homes.iter_mut().find(|(other, _)| together && place.is_some() && *other == place) {
+            Some((_, home)) => home.push(index),
+            None => homes.push((place, vec![index])),
+        }
+    }
+    homes.into_iter().map(|(_, home)| home).collect()
+}
+
+/// Which residents are protected, by any entry of a list. Who lives with one of them, by the same entry, is, too.
+#[derive(Debug, Default)]
+pub struct Survey {
+    protected: HashSet<Hash>,
+}
+
+impl Survey {
+    /// Looks at an entry, also at one with faults: these do not make an address less secret.
+    pub fn note(&mut self, entry: &Entry) {
+        let entry = &entry.raw;
+        let list = |name| entry.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let everywhere = is_flagged(entry);
+        let mut residents: Vec<(&str, String, bool)> = Vec::new();
+        for guardian in list("guardians") {
+            residents.extend(lives(guardian.get("name"), guardian.get("address"), everywhere || is_flagged(guardian)));
+        }
+        let own = entry.get("name").into_iter().chain(list("names"));
+        residents.extend(own.filter_map(|name| lives(Some(name), entry.get("address"), everywhere)));
+        for (name, place, _) in &residents {
+            if residents.iter().any(|(_, other, flagged)| *flagged && other == place) {
+                self.protected.insert(resident_at(name, place));
+            }
+        }
+    }
+
+    pub(super) fn knows(&self, resident: &Hash) -> bool {
+        self.protected.contains(resident)
+    }
+}
+
+/// Anything but a clear no counts.
+fn is_flagged(value: &Value) -> bool {
+    !matches!(value.get("protected_address"), None | Some(Value::Null | Value::Bool(false)))
+}
+
+fn lives<'a>(name: Option<&'a Value>, address: Option<&Value>, flagged: bool) -> Option<(&'a str, String, bool)> {
+    Some((name?.as_str()?, plain_of_value(address?), flagged))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_does_not_make_another_place() {
+        for (left, right, same) in [
+            ("Storgata 5 B", "storgata 5b", true),
+            ("Storgata 5, B", "STORGATA  5b", true),
+            ("Storgata 5 B", "Storgata 58", false),
+            ("Vei 1, 12", "Vei 11 2", false),
+            ("Vei 1 H0101", "Vei 1 H0102", false),
+            ("Åsveien 3", "åsveien 3", true),
+        ] {
+            assert_eq!(plain(left) == plain(right), same, "{left} {right}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! A letter to every home: who gets one, the letters in chunks, and what is made of them.
+//!
+//! A list is gone through twice and kept as it came: [`entry`] reads it, [`plan`] decides by [`home`], [`chunk`] has the letters of a hundred items
+//! made, [`spool`] keeps chunks until all are there, and [`output`] makes files of them. Knows no
+//! HTTP.
+
+pub mod archive;
+pub mod chunk;
+pub mod entry;
+pub mod home;
+pub mod list;
+pub mod manifest;
+pub mod output;
+pub mod plan;
+pub mod print_file;
+pub mod spool;
