@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -72,7 +72,8 @@ pub(super) enum Ended {
 pub(super) struct Worker {
     child: Child,
     input: ChildStdin,
-    output: ChildStdout,
+    /// With the length of a message its beginning is read, so that most need two calls of the system.
+    output: BufReader<ChildStdout>,
     last_words: Arc<Mutex<Vec<u8>>>,
     /// How far the kernel fences the process in.
     pub(super) landlock: Landlock,
@@ -99,7 +100,7 @@ impl Worker {
             .map_err(StartError::Spawn)?;
         let missing = || StartError::Spawn(std::io::Error::other("a pipe is missing"));
         let input = child.stdin.take().ok_or_else(missing)?;
-        let mut output = child.stdout.take().ok_or_else(missing)?;
+        let mut output = BufReader::new(child.stdout.take().ok_or_else(missing)?);
         let errors = child.stderr.take().ok_or_else(missing)?;
         let last_words = Arc::default();
         let listener = tokio::spawn(listen(errors, Arc::clone(&last_words)));
