@@ -1,5 +1,6 @@
 //! The letters of a hundred items, made by the render processes.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -11,7 +12,7 @@ use crate::document::Language;
 use crate::merge::letter::Draft;
 use crate::pipeline::{MailingBytes, ProduceError, check_letter, count_pages, merge};
 use crate::render::Options;
-use crate::validate::Finding;
+use crate::validate::{Code, Finding};
 use crate::worker::{Pool, WorkError};
 
 /// Items that are made together.
@@ -123,7 +124,29 @@ impl Outcome {
     /// A file name for the letter: number and key, which hold no name of a person.
     #[must_use]
     pub fn file_name(&self) -> String {
-        format!("{:06}-{}.pdf", self.number, self.key)
+        // A colon is no part of a file name everywhere.
+        format!("{:06}-{}.pdf", self.number, self.key.replace(':', "_"))
+    }
+}
+
+/// Outcomes in the order of the list, each with what becomes of it when the letter that it shares was not made.
+#[derive(Debug, Default)]
+pub struct Followers {
+    /// Items without a letter that should have one.
+    without: HashSet<u64>,
+}
+
+impl Followers {
+    /// The outcome, with a fault where it follows an item that has one: who shares a letter that is not there gets none.
+    #[must_use]
+    pub fn settle(&mut self, mut outcome: Outcome) -> Outcome {
+        if let Some(item) = outcome.follows.filter(|item| self.without.contains(item)) {
+            outcome.result = Made::Faults(vec![Finding::new("", Code::FollowsFaulty).with("item", item)]);
+        }
+        if matches!(outcome.result, Made::Faults(_) | Made::Failed(_)) {
+            self.without.insert(outcome.number);
+        }
+        outcome
     }
 }
 

@@ -137,11 +137,17 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> + Send {
     lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(|(index, line)| (index + 1, line))
 }
 
-fn of_value(value: Value, row: usize) -> Entry {
-    // A key of another form may be a name, which does not go into manifests.
-    let key = value.get("key").and_then(Value::as_str).filter(|key| is_key(key));
-    let key = key.map_or_else(|| format!("entry-{row}"), str::to_owned);
+fn of_value(mut value: Value, row: usize) -> Entry {
+    // Before anything is compared: what looks the same has to be the same.
+    validate::normalise(&mut value);
+    let key = key_of(&value).unwrap_or_else(|| format!("entry-{row}"));
     Entry { value: validate::read_entry(value.clone()), raw: value, key, row }
+}
+
+/// The key, if it has the form of one. Anything else may be a name or a number of a person, which does not go into manifests.
+fn key_of(entry: &Value) -> Option<String> {
+    let key = entry.get("key")?.as_str()?;
+    (is_key(key) && !validate::holds_identity_number(key)).then(|| key.to_owned())
 }
 
 /// As [`ENTRY_KEY_PATTERN`](crate::document::ENTRY_KEY_PATTERN) has it.
@@ -162,8 +168,10 @@ fn of_row(row: Row, of_pupils: bool) -> Entry {
         }
         Err(fault) => {
             let finding = Finding::new("", Code::UnreadableRow).with("hint", fault.hint()).with("fault", &fault);
-            let key = format!("row-{}", row.number);
-            Entry { value: Err(vec![finding]), raw: Value::Null, key, row: row.number }
+            let mut raw = row.remains;
+            validate::normalise(&mut raw);
+            let key = key_of(&raw).unwrap_or_else(|| format!("row-{}", row.number));
+            Entry { value: Err(vec![finding]), raw, key, row: row.number }
         }
     }
 }

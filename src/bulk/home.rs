@@ -1,6 +1,6 @@
 //! Homes: who lives where, as far as a list tells, and which homes are protected.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ pub(super) fn plain_address(address: &PostalAddress) -> String {
         optional(&address.line3),
         plain(&address.postcode),
         plain(address.city.as_str()),
-        optional(&address.country),
+        abroad(address.country.as_ref().map_or("", Name::as_str)),
     ];
     lines.join("\n")
 }
@@ -55,7 +55,15 @@ pub(super) fn plain_address(address: &PostalAddress) -> String {
 /// The same of an address whose shape may have faults.
 fn plain_of_value(address: &Value) -> String {
     let part = |name| address.get(name).and_then(Value::as_str).map(plain).unwrap_or_default();
-    ["line1", "line2", "line3", "postcode", "city", "country"].map(part).join("\n")
+    let country = address.get("country").and_then(Value::as_str).unwrap_or_default();
+    let [line1, line2, line3, postcode, city] = ["line1", "line2", "line3", "postcode", "city"].map(part);
+    [line1, line2, line3, postcode, city, abroad(country)].join("\n")
+}
+
+/// A country, but not Norway, which is mostly left out.
+fn abroad(country: &str) -> String {
+    let country = plain(country);
+    if ["norge", "noreg", "norway", "no"].contains(&country.as_str()) { String::new() } else { country }
 }
 
 fn resident_at(name: &str, place: &str) -> Hash {
@@ -85,10 +93,13 @@ pub(super) fn homes(pupil: &MailingPupil, together: bool) -> Vec<Vec<usize>> {
     homes.into_iter().map(|(_, home)| home).collect()
 }
 
-/// Which residents are protected, by any entry of a list. Who lives with one of them, by the same entry, is, too.
+/// Who is protected, by any entry of a list: whoever is marked, by name, wherever; and who lives with one of them, by any entry, there.
 #[derive(Debug, Default)]
 pub struct Survey {
     protected: HashSet<Hash>,
+    names: HashSet<Hash>,
+    /// Residents who live together, by some entry.
+    together: Vec<(Hash, Hash)>,
 }
 
 impl Survey {
@@ -97,22 +108,61 @@ impl Survey {
         let entry = &entry.raw;
         let list = |name| entry.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let everywhere = is_flagged(entry);
-        let mut residents: Vec<(&str, String, bool)> = Vec::new();
-        for guardian in list("guardians") {
-            residents.extend(lives(guardian.get("name"), guardian.get("address"), everywhere || is_flagged(guardian)));
-        }
+        let guardians = list("guardians")
+            .iter()
+            .map(|guardian| (guardian.get("name"), guardian.get("address"), everywhere || is_flagged(guardian)));
         let own = entry.get("name").into_iter().chain(list("names"));
-        residents.extend(own.filter_map(|name| lives(Some(name), entry.get("address"), everywhere)));
-        for (name, place, _) in &residents {
-            if residents.iter().any(|(_, other, flagged)| *flagged && other == place) {
-                self.protected.insert(resident_at(name, place));
+        let own = own.map(|name| (Some(name), entry.get("address"), everywhere));
+        let mut first_at: HashMap<String, Hash> = HashMap::new();
+        for (name, address, flagged) in guardians.chain(own) {
+            let Some(name) = name.and_then(Value::as_str) else { continue };
+            if flagged {
+                self.names.insert(named(name));
+            }
+            let Some(place) = address.map(plain_of_value) else { continue };
+            let resident = resident_at(name, &place);
+            if flagged {
+                self.protected.insert(resident);
+            }
+            let first = *first_at.entry(place).or_insert(resident);
+            if first != resident {
+                self.together.push((first, resident));
             }
         }
     }
 
-    pub(super) fn knows(&self, resident: &Hash) -> bool {
-        self.protected.contains(resident)
+    /// Follows who lives with whom from entry to entry. To be called when all entries are noted.
+    #[must_use]
+    pub fn finish(mut self) -> Self {
+        let together = std::mem::take(&mut self.together);
+        if self.protected.is_empty() {
+            return self;
+        }
+        let mut neighbours: HashMap<Hash, Vec<Hash>> = HashMap::new();
+        for (left, right) in together {
+            neighbours.entry(left).or_default().push(right);
+            neighbours.entry(right).or_default().push(left);
+        }
+        let mut open: Vec<Hash> = self.protected.iter().copied().collect();
+        while let Some(resident) = open.pop() {
+            for neighbour in neighbours.remove(&resident).unwrap_or_default() {
+                if self.protected.insert(neighbour) {
+                    open.push(neighbour);
+                }
+            }
+        }
+        self
     }
+
+    /// Whether somebody is protected, or lives with one who is.
+    pub(super) fn protects(&self, name: &Name, address: Option<&PostalAddress>) -> bool {
+        self.names.contains(&named(name.as_str()))
+            || address.is_some_and(|address| self.protected.contains(&resident(name, address)))
+    }
+}
+
+fn named(name: &str) -> Hash {
+    hash(&["name", &plain(name)])
 }
 
 /// Anything but a clear no counts.
@@ -120,13 +170,23 @@ fn is_flagged(value: &Value) -> bool {
     !matches!(value.get("protected_address"), None | Some(Value::Null | Value::Bool(false)))
 }
 
-fn lives<'a>(name: Option<&'a Value>, address: Option<&Value>, flagged: bool) -> Option<(&'a str, String, bool)> {
-    Some((name?.as_str()?, plain_of_value(address?), flagged))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn norway_is_the_same_as_no_country() {
+        let at = |country: &str| {
+            let address =
+                serde_json::json!({ "line1": "Vei 1", "postcode": "0001", "city": "Fjordvik", "country": country });
+            (plain_of_value(&address), plain_address(&serde_json::from_value(address).expect("an address")))
+        };
+        let (value, typed) = at("Norge");
+        assert_eq!(value, typed);
+        let without = serde_json::json!({ "line1": "vei 1", "postcode": "0001", "city": "FJORDVIK" });
+        assert_eq!(plain_of_value(&without), value);
+        assert_ne!(at("Sverige").0, value);
+    }
 
     #[test]
     fn spelling_does_not_make_another_place() {

@@ -5,13 +5,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::archive::Archive;
-use super::chunk::Outcome;
+use super::chunk::{Followers, Outcome};
 use super::manifest::{Counts, Manifest, Printed};
-use super::print_file::{Front, PrintFile};
+use super::print_file::{Front, Placed, PrintFile, PrintFileError};
 use super::spool::{Spool, SpoolError};
 use crate::document::{Date, Locale, hex};
 
@@ -70,7 +70,9 @@ pub struct Output {
     form: Form,
 }
 
-/// The name of the file that tells that all is written, and of which mailing.
+/// The name of the file that tells that the folder is ours.
+const BEGUN: &str = "begun";
+/// The name of the file that tells that all is written, and of what.
 const WHOLE: &str = "whole";
 
 /// A name beside a path.
@@ -99,6 +101,9 @@ impl Output {
     /// # Errors
     /// [`OutputError::Taken`].
     pub fn look(&self) -> Result<(), OutputError> {
+        if self.path.file_name().is_none() {
+            return Err(OutputError::Taken(self.path.clone()));
+        }
         if self.folder().join(WHOLE).exists() {
             return Ok(());
         }
@@ -127,7 +132,7 @@ impl Output {
         self.look()?;
         let folder = self.folder();
         if let Ok(of) = fs::read_to_string(folder.join(WHOLE)) {
-            if of != finished.identity {
+            if of != self.mark(finished) {
                 return Err(OutputError::Taken(folder));
             }
             // A run was interrupted when all was written, and part of it may be in its place.
@@ -135,18 +140,23 @@ impl Output {
                 .go_on(finished, &folder, tell)
                 .map_err(|source| OutputError::File { path: self.path.clone(), source });
         }
+        let is_strange = |entries: fs::ReadDir| entries.flatten().next().is_some() && !folder.join(BEGUN).exists();
+        if fs::read_dir(&folder).is_ok_and(is_strange) {
+            return Err(OutputError::Taken(folder));
+        }
         let written = (|| {
             if folder.exists() {
                 // Of a run that was interrupted.
                 fs::remove_dir_all(&folder)?;
             }
             private_folder(&folder)?;
+            create(&folder.join(BEGUN))?;
             let counts = match self.form {
                 Form::Folder => letters(finished, &folder, tell)?,
                 Form::Archive => archive(finished, &folder.join("archive"), tell)?,
                 Form::PrintFiles { two_sided, pages } => self.print(finished, &folder, two_sided, pages, tell)?,
             };
-            fs::write(folder.join(WHOLE), finished.identity)?;
+            fs::write(folder.join(WHOLE), self.mark(finished))?;
             Ok(counts)
         })();
         if written.is_err() {
@@ -155,6 +165,11 @@ impl Output {
         }
         let moved = written.and_then(|counts| self.move_into_place(&folder).map(|()| counts));
         moved.map_err(|source| OutputError::File { path: self.path.clone(), source })
+    }
+
+    /// What the files in the folder are of.
+    fn mark(&self, finished: &Finished<'_>) -> String {
+        format!("{} {:?}", finished.identity, self.form)
     }
 
     fn folder(&self) -> PathBuf {
@@ -178,6 +193,7 @@ impl Output {
                 if self.path.exists() {
                     fs::remove_dir(&self.path)?;
                 }
+                fs::remove_file(folder.join(BEGUN))?;
                 fs::remove_file(folder.join(WHOLE))?;
                 return fs::rename(folder, &self.path);
             }
@@ -187,10 +203,14 @@ impl Output {
                 }
             }
             Form::PrintFiles { .. } => {
-                for entry in fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()? {
-                    if entry.file_name() != WHOLE {
-                        fs::rename(entry.path(), self.path.with_file_name(entry.file_name()))?;
-                    }
+                let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+                let ours = |entry: &&fs::DirEntry| entry.file_name() != WHOLE && entry.file_name() != BEGUN;
+                let target = |entry: &fs::DirEntry| self.path.with_file_name(entry.file_name());
+                if entries.iter().filter(ours).any(|entry| target(entry).exists()) {
+                    return Err(io::ErrorKind::AlreadyExists.into());
+                }
+                for entry in entries.iter().filter(ours) {
+                    fs::rename(entry.path(), target(entry))?;
                 }
             }
         }
@@ -227,7 +247,7 @@ impl Output {
             }
             if outcome.is_protected {
                 private_folder(&apart)?;
-                fs::write(apart.join(outcome.file_name()), bytes)?;
+                put(&apart.join(outcome.file_name()), bytes)?;
                 return manifest.add(outcome, Some(&outcome.file_name()), None);
             }
             let place = printer.add(outcome, bytes)?;
@@ -243,8 +263,20 @@ fn private_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().mode(0o700).recursive(true).create(path)
 }
 
+/// A file for its owner alone.
 fn create(path: &Path) -> io::Result<BufWriter<File>> {
-    File::create(path).map(BufWriter::new)
+    File::options().create(true).write(true).truncate(true).mode(0o600).open(path).map(BufWriter::new)
+}
+
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = create(path)?;
+    file.write_all(bytes)?;
+    file.flush()
+}
+
+/// Has what was written on the disk before the letters that it was made of are removed.
+fn settle(file: BufWriter<File>) -> io::Result<()> {
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 fn letters(finished: &Finished<'_>, folder: &Path, tell: &mut dyn FnMut(&Outcome)) -> io::Result<Counts> {
@@ -254,7 +286,7 @@ fn letters(finished: &Finished<'_>, folder: &Path, tell: &mut dyn FnMut(&Outcome
         tell(outcome);
         let name = outcome.letter().map(|_| outcome.file_name());
         if let Some(name) = &name {
-            fs::write(folder.join(name), bytes)?;
+            put(&folder.join(name), bytes)?;
         }
         manifest.add(outcome, name.as_deref(), None)
     })?;
@@ -275,7 +307,7 @@ fn archive(finished: &Finished<'_>, path: &Path, tell: &mut dyn FnMut(&Outcome))
     let (json, csv, counts) = manifest.finish()?;
     archive.add("manifest.json", &json)?;
     archive.add("manifest.csv", &csv)?;
-    archive.finish()?.flush()?;
+    settle(archive.finish()?)?;
     Ok(counts)
 }
 
@@ -298,17 +330,30 @@ impl Printer<'_> {
         if self.file.as_ref().is_some_and(|file| file.pages() + pages > self.full) {
             self.close()?;
         }
-        let mut file = match self.file.take() {
-            Some(file) => file,
-            None => self.begin()?,
+        let bookmark = format!("{} · {}", outcome.number, outcome.key);
+        let placed = match self.add_here(bytes, &bookmark) {
+            Err(PrintFileError::Full) => {
+                self.close()?;
+                self.add_here(bytes, &bookmark)
+            }
+            other => other,
         };
-        let placed = file.add(bytes, &format!("{} · {}", outcome.number, outcome.key)).map_err(io::Error::other)?;
-        self.file = Some(file);
+        let placed = placed.map_err(io::Error::other)?;
         let name = self.output.numbered(self.files);
         Ok(Printed::new(&name.file_name().unwrap_or_default().to_string_lossy(), &placed))
     }
 
-    fn begin(&mut self) -> io::Result<PrintFile<BufWriter<File>>> {
+    fn add_here(&mut self, bytes: &[u8], bookmark: &str) -> Result<Placed, PrintFileError> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.begin()?,
+        };
+        let placed = file.add(bytes, bookmark);
+        self.file = Some(file);
+        placed
+    }
+
+    fn begin(&mut self) -> Result<PrintFile<BufWriter<File>>, PrintFileError> {
         self.files += 1;
         let name = self.output.numbered(self.files);
         let identity = format!("{} {} {}", self.finished.identity, self.two_sided, self.files);
@@ -321,12 +366,12 @@ impl Printer<'_> {
             two_sided: self.two_sided,
         };
         let out = create(&self.folder.join(name.file_name().unwrap_or_default()))?;
-        PrintFile::begin(out, &front).map_err(io::Error::other)
+        PrintFile::begin(out, &front)
     }
 
     fn close(&mut self) -> io::Result<()> {
         if let Some(file) = self.file.take() {
-            file.finish().map_err(io::Error::other)?.flush()?;
+            settle(file.finish().map_err(io::Error::other)?)?;
         }
         Ok(())
     }
@@ -335,10 +380,12 @@ impl Printer<'_> {
 /// Each outcome with the bytes of its letter, in the order of the list.
 fn each(finished: &Finished<'_>, mut with: impl FnMut(&Outcome, &[u8]) -> io::Result<()>) -> io::Result<()> {
     let fault = |error: SpoolError| io::Error::other(error);
+    let mut followers = Followers::default();
     for number in 1..=finished.chunks {
         let outcomes = finished.spool.outcomes(number).map_err(fault)?.ok_or(io::ErrorKind::NotFound)?;
         let documents = finished.spool.documents(number).map_err(fault)?;
-        for outcome in &outcomes {
+        for outcome in outcomes {
+            let outcome = &followers.settle(outcome);
             let bytes = match outcome.letter() {
                 Some(letter) => letter.within(&documents).ok_or(io::ErrorKind::InvalidData)?,
                 None => &[],

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::entry::Entry;
-use super::home::{Hash, Survey, hash, homes, plain_address, resident, resident_of};
+use super::home::{Hash, Survey, hash, homes, plain_address, resident_of};
 use crate::document::{
     About, Guardian, Language, Mailing, MailingEntry, MailingPupil, MailingRecipient, Name, PostalAddress, Protected,
     Rules, Text, WithoutAddress,
@@ -175,7 +175,7 @@ impl Planner {
         Self {
             rules: mailing.rules.clone(),
             letter,
-            survey,
+            survey: survey.finish(),
             about_pupil,
             next: 1,
             entries: 0,
@@ -245,9 +245,7 @@ impl Planner {
             address: recipient.address.as_ref().map(|address| (address, "/address".to_owned())),
             languages: recipient.locale.into_iter().collect(),
             is_protected: recipient.protected_address == Some(true)
-                || recipient.address.as_ref().is_some_and(|address| {
-                    recipient.names.iter().any(|name| self.survey.knows(&resident(name, address)))
-                }),
+                || recipient.names.iter().any(|name| self.survey.protects(name, recipient.address.as_ref())),
             pupil: Some((recipient.pupil_first_name.as_ref(), recipient.class.as_ref().map(Text::as_str))),
             pupil_place: "/pupil_first_name",
             notes: Vec::new(),
@@ -328,15 +326,17 @@ impl Planner {
 
     /// Whether the own address of a pupil who is 18 is protected: by the pupil's own mark, or since somebody lives there who is.
     fn is_protected_adult(&self, pupil: &MailingPupil, name: &Name) -> bool {
-        let Some(address) = &pupil.address else { return pupil.protected_address == Some(true) };
+        let Some(address) = &pupil.address else {
+            return pupil.protected_address == Some(true) || self.survey.protects(name, None);
+        };
         let place = plain_address(address);
         let lives_there =
             |guardian: &&Guardian| guardian.address.as_ref().is_some_and(|other| plain_address(other) == place);
         pupil.protected_address == Some(true)
-            || self.survey.knows(&resident(name, address))
+            || self.survey.protects(name, Some(address))
             || pupil.guardians.iter().filter(lives_there).any(|guardian| {
                 guardian.protected_address == Some(true)
-                    || resident_of(guardian).is_some_and(|resident| self.survey.knows(&resident))
+                    || self.survey.protects(&guardian.name, guardian.address.as_ref())
             })
     }
 
@@ -358,10 +358,9 @@ impl Planner {
         let mut languages: Vec<Language> = guardians.iter().filter_map(|guardian| guardian.locale).collect();
         languages.extend(pupil.locale.filter(|_| languages.is_empty()));
         languages.dedup();
-        let known = |guardian: &&&Guardian| resident_of(guardian).is_some_and(|who| self.survey.knows(&who));
         let is_protected = pupil.protected_address == Some(true)
             || guardians.iter().any(|guardian| guardian.protected_address == Some(true))
-            || guardians.iter().any(|guardian| known(&guardian));
+            || guardians.iter().any(|guardian| self.survey.protects(&guardian.name, guardian.address.as_ref()));
         let first = home.first().copied().unwrap_or_default();
         let address = guardians.first().and_then(|guardian| guardian.address.as_ref());
         Addressee {
@@ -448,13 +447,15 @@ fn present(members: &[(&str, Option<&str>)]) -> Value {
     Value::Object(there.collect())
 }
 
-/// A hash of what an entry holds beside its key. The order of members does not matter.
+/// A hash of what an entry holds beside its key. The order of members does not matter, at any depth.
 fn contents_hash(entry: &Value) -> Hash {
-    let mut members: Vec<(&String, &Value)> = entry.as_object().into_iter().flatten().collect();
-    members.sort_by_key(|(name, _)| *name);
-    let texts: Vec<String> =
-        members.into_iter().filter(|(name, _)| *name != "key").map(|(name, value)| format!("{name}={value}")).collect();
-    hash(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+    let mut contents = entry.clone();
+    if let Some(members) = contents.as_object_mut() {
+        members.shift_remove("key");
+    }
+    // A JSON value has a canonical form; should it ever not, it is like none but itself.
+    let form = serde_json_canonicalizer::to_string(&contents).unwrap_or_else(|_| entry.to_string());
+    hash(&["contents", &form])
 }
 
 fn reserved_fields(entry: &Value) -> Vec<Finding> {

@@ -52,6 +52,11 @@ impl Spool {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(spool.fault(source)),
         }
+        // What is there and not ours is left alone.
+        if fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != "mailing.part"))
+        {
+            return Err(SpoolError::Other(folder.to_owned()));
+        }
         // The folder may be left of a start that ended before there was anything in it.
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| spool.fault(source))?;
         spool.put(OF, mailing.as_bytes())?;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{Failure, print_text, settings, with_causes};
 use crate::app;
-use crate::bulk::chunk::{self, ITEMS, Made, Outcome, Wanted};
+use crate::bulk::chunk::{self, Followers, ITEMS, Made, Outcome, Wanted};
 use crate::bulk::entry::{List, ListError, Places};
 use crate::bulk::home::Survey;
 use crate::bulk::manifest::Counts;
@@ -183,16 +183,17 @@ impl Run<'_> {
     /// Checks all items, tells what is wrong with them, and counts.
     async fn look(&self, wanted: Wanted, word: &'static str) -> Result<Counts, Failure> {
         let bar = self.bar(word);
-        let mut counts = Counts::default();
+        let (mut counts, mut followers) = (Counts::default(), Followers::default());
         let mut places = self.list.places();
         let chunks = stream::iter(self.chunks()).map(|items| self.make_chunk(items, wanted));
         let mut chunks = chunks.buffered(2);
         while let Some(chunk) = chunks.next().await {
-            for outcome in &chunk.outcomes {
-                counts.add(outcome);
-                bar.suspend(|| self.tell(outcome, &mut places));
-            }
             bar.inc(chunk.outcomes.len() as u64);
+            for outcome in chunk.outcomes {
+                let outcome = followers.settle(outcome);
+                counts.add(&outcome);
+                bar.suspend(|| self.tell(&outcome, &mut places));
+            }
         }
         bar.finish_and_clear();
         Ok(counts)
@@ -254,11 +255,11 @@ impl Run<'_> {
         hash.update(&(self.bytes.as_slice().len() as u64).to_le_bytes());
         hash.update(self.bytes.as_slice());
         for entry in self.list.entries() {
-            match entry.value {
-                Ok(value) => hash.update(value.to_string().as_bytes()),
-                Err(findings) => hash.update(format!("{findings:?}").as_bytes()),
-            };
-            hash.update(b"\n");
+            // Also of an entry with faults, since another's protection may follow from it.
+            for part in [entry.raw.to_string(), entry.key, entry.row.to_string(), entry.value.is_ok().to_string()] {
+                hash.update(&(part.len() as u64).to_le_bytes());
+                hash.update(part.as_bytes());
+            }
         }
         hash.finalize().to_hex().to_string()
     }

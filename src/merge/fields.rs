@@ -183,7 +183,7 @@ fn guard(text: &str) -> Result<(), TemplateFault> {
             return Err(fault("a raw block", at));
         }
         let tag = &rest[..rest.find("}}").unwrap_or(rest.len())];
-        let name = tag.trim_start_matches(['~', '{', ' ', '\n']);
+        let name = tag.trim_start_matches(|c: char| c.is_whitespace() || "~{".contains(c));
         match name.as_bytes().first() {
             Some(b'#') => depth += 1,
             Some(b'/') => depth = depth.saturating_sub(1),
@@ -227,7 +227,7 @@ impl Walk {
                 if !helper.name.as_name().is_some_and(|name| BLOCKS.contains(&name)) {
                     self.fault("an unknown block", place);
                 }
-                if helper.params.len() != 1 {
+                if helper.params.len() != 1 || helper.block_param.is_some() {
                     self.fault("a block without its one condition", place);
                 }
                 self.parameters(helper, place);
@@ -342,6 +342,8 @@ fn text_of(value: &PathAndJson<'_>) -> Result<String, RenderError> {
         return Err(Refused::error(value, None));
     }
     match value.value() {
+        // What is empty would leave a hole in the letter.
+        JsonValue::String(text) if text.trim().is_empty() => Err(Refused::error(value, None)),
         JsonValue::String(text) => Ok(text.clone()),
         JsonValue::Number(number) => Ok(number.to_string()),
         JsonValue::Null => Err(Refused::error(value, None)),
@@ -384,11 +386,14 @@ impl HelperDef for Word {
 fn list(value: &PathAndJson<'_>, language: Language) -> Result<String, RenderError> {
     let items = match value.value() {
         _ if value.is_value_missing() => return Err(Refused::error(value, None)),
+        JsonValue::Array(items) if items.is_empty() => return Err(Refused::error(value, None)),
         JsonValue::Array(items) => items,
         // One of a list of one.
         _ => return text_of(value),
     };
-    let texts: Option<Vec<&str>> = items.iter().map(JsonValue::as_str).collect();
+    let text = |item: &'_ JsonValue| item.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let texts: Option<Vec<String>> = items.iter().map(text).collect();
+    let texts = texts.as_ref().map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
     texts.map(|texts| words::list(&texts, language)).ok_or_else(|| Refused::error(value, Some("list")))
 }
 
@@ -458,7 +463,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_of_another_type_is_named_by_its_place_in_the_template() {
-        let data = json!({"a": {"b": true}, "tall": [1], "dag": "i morgen", "null": null});
+        let data = json!({"blank": " ", "ingen": [], "a": {"b": true}, "tall": [1], "dag": "i morgen", "null": null});
         let missing = |field: &str, line| Err(MergeFault::Missing { field: field.to_owned(), line });
         let wrong = |field: &str, wanted| Err(MergeFault::WrongType { field: field.to_owned(), line: 1, wanted });
         for (template, expected) in [
@@ -468,6 +473,8 @@ mod tests {
             ("{{list z}}", missing("z", 1)),
             ("{{#each z}}{{/each}}", missing("z", 1)),
             ("{{null}}", missing("null", 1)),
+            ("{{blank}}", missing("blank", 1)),
+            ("{{list ingen}}", missing("ingen", 1)),
             ("{{a}}", wrong("a", "text")),
             ("{{a.b}}", wrong("a.b", "text")),
             ("{{list tall}}", wrong("tall", "list")),
@@ -492,6 +499,7 @@ mod tests {
             ("{{upper a b}}", "a helper with too few or too many words after it", 1, 1),
             ("{{date d form=\"x\"}}", "a helper with too few or too many words after it", 1, 1),
             ("{{#if a b}}{{/if}}", "a block without its one condition", 1, 1),
+            ("{{#each a as |x|}}{{/each}}", "a block without its one condition", 1, 1),
             ("{{{{raw}}}}{{{{/raw}}}}", "a raw block", 1, 1),
         ] {
             assert_eq!(faults(template)[..1], [(reason, line, column)], "{template}");

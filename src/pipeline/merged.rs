@@ -112,6 +112,9 @@ fn of_the_letter(letter: &LetterToMany, engine: &Engine) -> Vec<Finding> {
     let checked = validate::check(Kind::ParentLetter, Value::Object(given.clone()), engine.coverage());
     let mut violations = checked.outcome.err().unwrap_or_default();
     violations.retain(|violation| !templates.contains(&violation.pointer) || violation.code == Code::Missing);
+    if given.get("status").and_then(Value::as_str) == Some("blank_template") {
+        violations.push(Finding::new("/status", Code::UnknownValue).with("allowed", "`draft`, `final`"));
+    }
     let standard = given.get("render_options").and_then(|options| options.get("pdf_standard"));
     if standard.is_some_and(|standard| !standard.is_null() && standard.as_str() != Some(PdfStandard::A2aUa1.name())) {
         let allowed = format!("`{}`", PdfStandard::A2aUa1.name());
@@ -178,7 +181,9 @@ fn of_fields(draft: &Draft, engine: &Engine) -> Vec<Finding> {
     let fields = draft.data.as_object().into_iter().flatten();
     let found =
         fields.filter(|(name, _)| !["recipient", "school", "pupil"].contains(&name.as_str())).map(|(name, value)| {
-            let place = format!("/fields/{}", name.replace('~', "~0").replace('/', "~1"));
+            // A name that is none of a field could be data, and is not told.
+            let is_field = name.len() <= 60 && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+            let place = if is_field { format!("/fields/{name}") } else { "/fields".to_owned() };
             validate::scan(value, engine.coverage()).into_iter().map(move |mut finding| {
                 finding.pointer = format!("{place}{}", finding.pointer);
                 finding

@@ -137,6 +137,8 @@ codes! {
     ReservedField = "reserved_field",
     /// The key of another entry.
     RepeatedEntryKey = "repeated_entry_key",
+    /// A recipient who shares a letter that was not made.
+    FollowsFaulty = "follows_faulty",
     /// A line of a list that is not JSON.
     UnreadableEntry = "unreadable_entry",
     /// A row of a list that can not be read.

@@ -93,8 +93,20 @@ pub fn read_mailing(mut mailing: Value) -> Result<Mailing, Vec<Finding>> {
 /// All faults, by their places in the entry.
 pub fn read_entry(mut entry: Value) -> Result<Value, Vec<Finding>> {
     text::normalise(&mut entry);
-    let faults = shape::check_entry(&entry);
+    let mut faults = shape::check_entry(&entry);
+    faults.extend(text::identity_numbers(&entry));
     if faults.is_empty() { Ok(entry) } else { Err(faults) }
+}
+
+/// Brings every text of a value to its normal form, in which what looks the same is the same.
+pub fn normalise(value: &mut Value) {
+    text::normalise(value);
+}
+
+/// Whether a national identity number stands in a text.
+#[must_use]
+pub fn holds_identity_number(text: &str) -> bool {
+    identity_number::is_within(text)
 }
 
 /// What can not be printed, or may not stand, in the texts of a value.

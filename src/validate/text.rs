@@ -53,6 +53,32 @@ fn normal_form(text: &str) -> Option<String> {
     (!unchanged).then(|| text.replace("\r\n", "\n").nfc().filter(|&c| !invisible(c)).collect())
 }
 
+/// Where national identity numbers stand.
+pub(super) fn identity_numbers(value: &Value) -> Vec<Finding> {
+    fn visit(value: &Value, pointer: &str, findings: &mut Vec<Finding>) {
+        match value {
+            Value::String(text) if identity_number::is_within(text) => {
+                findings.push(Finding::new(pointer, Code::NationalIdentityNumber));
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    visit(item, &format!("{pointer}/{index}"), findings);
+                }
+            }
+            Value::Object(members) => {
+                for (name, member) in members {
+                    let place = if is_plain_name(name) { format!("{pointer}/{name}") } else { pointer.to_owned() };
+                    visit(member, &place, findings);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut findings = Vec::new();
+    visit(value, "", &mut findings);
+    findings
+}
+
 /// What the scan of a text needs to know.
 pub(super) struct Scan<'a> {
     pub(super) glyphs: &'a Coverage,

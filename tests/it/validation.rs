@@ -307,6 +307,7 @@ fn each_fault_is_found_at_its_place() {
         "wrong_field",
         "reserved_field",
         "repeated_entry_key",
+        "follows_faulty",
         "unreadable_entry",
         "unreadable_row",
     ];

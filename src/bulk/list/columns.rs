@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::heading::{GUARDIANS, Heading, Matter, Whom};
+use super::heading::{GUARDIANS, Heading, Matter, Whom, fold};
 use super::pointer::pointers;
 use super::{ListFault, MAX_COLUMNS};
 
@@ -86,7 +86,8 @@ impl Columns {
     }
 
     /// The merge fields of the list, each by its identifier in letters and by the name of its column.
-    pub fn merge_fields(&self) -> impl Iterator<Item = (&str, &str)> {
+    #[cfg(test)]
+    pub(super) fn merge_fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.plan.fields.iter().map(|(identifier, column)| (identifier.as_str(), self.header(*column)))
     }
 
@@ -160,7 +161,9 @@ impl Facts {
         let Heading { whom, matter } = heading;
         let own = match (whom, matter) {
             (Whom::Guardian(_) | Whom::Kin(..), _) => return Some((Party::Guardian(whom), matter)),
-            (_, Matter::IdentityNumber | Matter::Key) | (Whom::Row | Whom::Pupil, Matter::Class) => true,
+            // Protection, whomever it is about, is never left to the letter.
+            (_, Matter::IdentityNumber | Matter::Key | Matter::Protected | Matter::UnclearProtection)
+            | (Whom::Row | Whom::Pupil, Matter::Class) => true,
             _ if self.of_pupils => match matter {
                 Matter::LastName => self.composed == Some(whom),
                 _ => matches!(whom, Whom::Row | Whom::Pupil),
@@ -214,6 +217,7 @@ impl Sorting<'_> {
         }
         match reading.and_then(|heading| self.facts.place(heading)) {
             Some((_, Matter::IdentityNumber)) => self.faults.push(ListFault::IdentityNumber { header }),
+            Some((_, Matter::UnclearProtection)) => self.faults.push(ListFault::UnclearProtection { header }),
             Some((_, Matter::Unclear)) => self.faults.push(ListFault::Unclear { header }),
             Some((Party::Guardian(Whom::Guardian(number)), _)) if !(1..=GUARDIANS).contains(&number) => {
                 self.faults.push(ListFault::TooManyGuardians { header });
@@ -314,6 +318,15 @@ impl Sorting<'_> {
             if !person.is_named() {
                 faults.push(ListFault::NamelessGuardian { header: self.header(*column) });
             }
+        }
+        // `Adresse 2` beside two guardians may be the second one's, or a second line.
+        if guardians.len() > 1 && guardians.iter().all(|guardian| guardian.address.is_absent()) {
+            let bare = |column: &usize| {
+                let name = fold(&self.header(*column));
+                ["adresse2", "adresse3", "address2", "address3"].contains(&name.as_str())
+            };
+            let lines = own.address.lines.iter().skip(1).flatten().filter(|column| bare(column));
+            faults.extend(lines.map(|column| ListFault::Unclear { header: self.header(*column) }));
         }
         if !self.facts.of_pupils && !own.is_named() && plan.second.is_none() {
             faults.push(ListFault::NoNames);

@@ -8,11 +8,7 @@ use super::{RowFault, value};
 
 /// The entry of a row, and which of the guardians or names of the plan it has: those with nothing in
 /// their cells are left out.
-///
-/// # Errors
-/// [`RowFault`]
-pub(super) fn entry(columns: &Columns, record: &Record) -> Result<(Value, Vec<usize>), RowFault> {
-    examine(columns, record)?;
+pub(super) fn entry(columns: &Columns, record: &Record) -> (Value, Vec<usize>) {
     let plan = &columns.plan;
     let row = Row(record);
     let mut entry = Map::new();
@@ -47,10 +43,14 @@ pub(super) fn entry(columns: &Columns, record: &Record) -> Result<(Value, Vec<us
     if !fields.is_empty() {
         entry.insert("fields".into(), fields.into());
     }
-    Ok((entry.into(), listed))
+    (entry.into(), listed)
 }
 
-fn examine(columns: &Columns, record: &Record) -> Result<(), RowFault> {
+/// Whether a row can be what it says.
+///
+/// # Errors
+/// [`RowFault`]
+pub(super) fn examine(columns: &Columns, record: &Record) -> Result<(), RowFault> {
     let surplus = record.cells.iter().skip(columns.len()).any(|cell| !cell.is_empty());
     if record.overflows || surplus {
         return Err(RowFault::TooManyCells { columns: columns.len() });

@@ -109,6 +109,12 @@ pub enum ListFault {
         /// The column.
         header: String,
     },
+    /// A column about protected addresses whose name we do not know.
+    #[error("column `{header}` seems to be about protected addresses")]
+    UnclearProtection {
+        /// The column.
+        header: String,
+    },
     /// Columns of a guardian who has no column for the name.
     #[error("column `{header}` is of a guardian who has no name column")]
     NamelessGuardian {
@@ -143,7 +149,10 @@ impl ListFault {
             Self::IdentityNumber { .. } => "remove the column; use a number of the school's own as key",
             Self::MixedGuardians { .. } => "keep one of the two ways",
             Self::TooManyGuardians { .. } => "number guardians from 1, and remove those beyond",
-            Self::Unclear { .. } => "number the guardian: `Foresatt 2 adresse` or `Foresatt 1 adresse 2`",
+            Self::Unclear { .. } => {
+                "number the guardian, as in `Foresatt 2 adresse` or `Foresatt 1 adresse 2`; a second line for all is `Adresselinje 2`"
+            }
+            Self::UnclearProtection { .. } => "name it `Adressesperre`, with «ja» or «nei» in its cells, or remove it",
             Self::NamelessGuardian { .. } => "add a column such as `Foresatt 1 navn`",
             Self::NoNames => "add a column `Navn`, or the columns `Fornavn` and `Etternavn`",
         }

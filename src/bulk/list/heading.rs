@@ -27,6 +27,8 @@ pub(super) enum Matter {
     IdentityNumber,
     /// `Foresatt adresse 2`: of a second guardian, or a second line.
     Unclear,
+    /// Something about protection in words that we do not know.
+    UnclearProtection,
 }
 
 /// Whom a column is about.
@@ -94,6 +96,11 @@ const WORDS: [(Matter, &str); 16] = [
 const IDENTITY_NUMBER: &str = "fødselsnummer fødselsnr fodselsnummer fodselsnr personnummer personnr nationalid nationalidentity \
     personalidentity personidentifikator socialsecurity";
 
+/// Within a longer name these tell that the column is about protected addresses. Such a column is never a merge field: to overlook it would
+/// print an address that nobody may see.
+const PROTECTION: &str = "sperr skjerm skjult hemmel fortrol fortrul gradering diskresjon beskytt kode6 kode7 protected \
+    confidential secret";
+
 /// Words for the pupil, longest first.
 const PUPIL: &str = "elevens elevane eleven students student barnets barnet pupils childs pupil child elevs elev barn";
 const RECIPIENT: &str = "mottakerens mottakarens recipients mottakers mottakars recipient mottaker mottakar";
@@ -134,7 +141,11 @@ impl Heading {
             return Some(Self { whom: Whom::Row, matter });
         }
         let whole = |(whom, matter)| Self { whom, matter };
-        people().find_map(|(spelling, whom)| about(&name, spelling, whom)).map(whole)
+        let known = people().find_map(|(spelling, whom)| about(&name, spelling, whom)).map(whole);
+        known.or_else(|| {
+            let hints_at = PROTECTION.split(' ').any(|word| name.contains(word));
+            hints_at.then_some(Self { whom: Whom::Row, matter: Matter::UnclearProtection })
+        })
     }
 }
 
@@ -185,7 +196,7 @@ fn about(name: &str, spelling: &'static str, whom: fn(&'static str, u8) -> Whom)
         (Whom::Pupil, _) if numbered => None,
         (Whom::Recipient(number), _) if !(1..=2).contains(&number) => None,
         // One address for both recipients.
-        (Whom::Recipient(2), matter) if matter != Matter::Name => None,
+        (Whom::Recipient(2), matter) if !matches!(matter, Matter::Name | Matter::Protected) => None,
         (Whom::Guardian(_) | Whom::Kin(..), Matter::Key | Matter::Class | Matter::BirthDate | Matter::Consent) => None,
         known => Some(known),
     }
@@ -270,6 +281,13 @@ mod tests {
             ),
             (Guardian(2), Line(2), "Foresatt 2 adresse 2|Adresse 2 foresatt 2"),
             (Guardian(1), Matter::Unclear, "Foresatt adresse 2|Parents' address 3"),
+            (
+                Row,
+                Matter::UnclearProtection,
+                "Adressesperre (ja/nei)|Skjermet|Sperret|Hemmelig|Diskresjonskode|Gradering|Har sperret adresse|Skjult adresse|Mottaker 3 skjermet adresse",
+            ),
+            (Recipient(2), Protected, "Mottaker 2 skjermet adresse"),
+            (Pupil, Protected, "Elevens adressesperre"),
             (Guardian(3), Postcode, "Foresatt 3 postnr|Postnr. foresatt 3|Parent 3 postcode"),
             (Guardian(1), Protected, "Foresatt 1 skjermet adresse|Adressesperre foresatt 1"),
             (Guardian(6), Locale, "Føresett 6 språk"),

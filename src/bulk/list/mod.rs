@@ -54,7 +54,6 @@ impl Format {
 /// A list whose columns are settled.
 #[derive(Debug)]
 pub struct Table {
-    format: Format,
     /// Separated values; of a workbook too.
     text: String,
     separator: u8,
@@ -69,6 +68,8 @@ pub struct Row {
     pub number: usize,
     /// A pupil or a plain recipient, see [`Columns::is_of_pupils`].
     pub entry: Result<Value, RowFault>,
+    /// Of a row that cannot be read, what can be read of it.
+    pub remains: Value,
     /// Which guardians or names of the columns the entry has.
     listed: Vec<usize>,
 }
@@ -110,13 +111,7 @@ impl Table {
             }
         };
         let (columns, rows) = survey(format, &text, separator)?;
-        Ok(Self { format, text, separator, columns, rows })
-    }
-
-    /// What the list was written in.
-    #[must_use]
-    pub fn format(&self) -> Format {
-        self.format
+        Ok(Self { text, separator, columns, rows })
     }
 
     /// The columns.
@@ -144,9 +139,10 @@ impl Table {
 
     fn row(&self, record: &Record) -> Row {
         let number = record.number;
-        match entry::entry(&self.columns, record) {
-            Ok((entry, listed)) => Row { number, entry: Ok(entry), listed },
-            Err(fault) => Row { number, entry: Err(fault), listed: Vec::new() },
+        let (entry, listed) = entry::entry(&self.columns, record);
+        match entry::examine(&self.columns, record) {
+            Ok(()) => Row { number, entry: Ok(entry), remains: Value::Null, listed },
+            Err(fault) => Row { number, entry: Err(fault), remains: entry, listed },
         }
     }
 }

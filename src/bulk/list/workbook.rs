@@ -158,9 +158,11 @@ impl Sheet {
         if cell.len() > CELL_BYTES {
             return Err(ListFault::Damaged);
         }
-        if self.cells.len() <= column {
-            self.cells.resize(column + 1, String::new());
+        // Cells of a row ascend. Where they do not, a row stands twice and two recipients would become one.
+        if column < self.cells.len() {
+            return Err(ListFault::Damaged);
         }
+        self.cells.resize(column + 1, String::new());
         cell.clone_into(&mut self.cells[column]);
         Ok(())
     }
