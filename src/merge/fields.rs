@@ -2,7 +2,7 @@
 //!
 //! Strict: a field that is not there is an error, never nothing. What a field holds is put in as text of one line; in
 //! Markdown every mark in it is escaped, so it can not become a heading, a link or emphasis. There are no partials, no raw
-//! output and no helpers but those in [`HELPERS`]. Loops have no bound of their own: this belongs into a process that can be
+//! output and no helpers but five. Loops have no bound of their own: this belongs into a process that can be
 //! killed.
 
 use std::collections::BTreeSet;
