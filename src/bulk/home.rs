@@ -98,8 +98,8 @@ pub(super) fn homes(pupil: &MailingPupil, together: bool) -> Vec<Vec<usize>> {
 pub struct Survey {
     protected: HashSet<Hash>,
     names: HashSet<Hash>,
-    /// Residents who live together, by some entry.
-    together: Vec<(Hash, Hash)>,
+    /// Residents who live together, by some entry, each with a hash of the name.
+    together: Vec<[(Hash, Hash); 2]>,
 }
 
 impl Survey {
@@ -113,20 +113,20 @@ impl Survey {
             .map(|guardian| (guardian.get("name"), guardian.get("address"), everywhere || is_flagged(guardian)));
         let own = entry.get("name").into_iter().chain(list("names"));
         let own = own.map(|name| (Some(name), entry.get("address"), everywhere));
-        let mut first_at: HashMap<String, Hash> = HashMap::new();
+        let mut first_at: HashMap<String, (Hash, Hash)> = HashMap::new();
         for (name, address, flagged) in guardians.chain(own) {
             let Some(name) = name.and_then(Value::as_str) else { continue };
             if flagged {
                 self.names.insert(named(name));
             }
             let Some(place) = address.map(plain_of_value) else { continue };
-            let resident = resident_at(name, &place);
+            let resident = (resident_at(name, &place), named(name));
             if flagged {
-                self.protected.insert(resident);
+                self.protected.insert(resident.0);
             }
             let first = *first_at.entry(place).or_insert(resident);
             if first != resident {
-                self.together.push((first, resident));
+                self.together.push([first, resident]);
             }
         }
     }
@@ -135,11 +135,15 @@ impl Survey {
     #[must_use]
     pub fn finish(mut self) -> Self {
         let together = std::mem::take(&mut self.together);
-        if self.protected.is_empty() {
+        if self.names.is_empty() {
             return self;
         }
         let mut neighbours: HashMap<Hash, Vec<Hash>> = HashMap::new();
-        for (left, right) in together {
+        for residents in together {
+            // Who is marked is protected wherever, and so who lives there, too.
+            let marked = residents.iter().filter(|(_, name)| self.names.contains(name));
+            self.protected.extend(marked.map(|(resident, _)| *resident));
+            let [(left, _), (right, _)] = residents;
             neighbours.entry(left).or_default().push(right);
             neighbours.entry(right).or_default().push(left);
         }

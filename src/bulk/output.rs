@@ -193,9 +193,9 @@ impl Output {
                 if self.path.exists() {
                     fs::remove_dir(&self.path)?;
                 }
-                fs::remove_file(folder.join(BEGUN))?;
-                fs::remove_file(folder.join(WHOLE))?;
-                return fs::rename(folder, &self.path);
+                fs::rename(folder, &self.path)?;
+                fs::remove_file(self.path.join(BEGUN))?;
+                return fs::remove_file(self.path.join(WHOLE));
             }
             Form::Archive => {
                 if folder.join("archive").exists() {

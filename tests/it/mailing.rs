@@ -241,6 +241,8 @@ fn who_gets_a_letter() {
                 pupil("e5", "Eli", &[("C", "Vei 3")]),
                 pupil("e6", "Frid", &[("A\u{30a} Prøvesen", "Annen vei 4")]),
                 pupil("e7", "Geir", &[("D", "Vei 3")]),
+                pupil("e8", "Hans", &[("Mor Prøvesen", "Ny vei 5"), ("Ny Samboer", "Ny vei 5")]),
+                pupil("e9", "Ida", &[("Ny Samboer", "Ny vei 5")]),
             ]),
             &[
                 "e1 letter +protected_address: Mor Prøvesen @ - nb (Ada)",
@@ -250,6 +252,8 @@ fn who_gets_a_letter() {
                 "e5 letter +protected_address: C @ - nb (Eli)",
                 "e6 letter +protected_address: Å Prøvesen @ - nb (Frid)",
                 "e7 letter: D @ Vei 3 nb (Geir)",
+                "e8 letter +household +protected_address: Mor Prøvesen & Ny Samboer @ - nb (Hans)",
+                "e9 letter +protected_address: Ny Samboer @ - nb (Ida)",
             ],
         ),
         (
