@@ -9,17 +9,21 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{self, Access, Limiter};
 use crate::audit::Audit;
+use crate::bulk::job::Jobs;
 use crate::cache::{self, Cache};
 use crate::config::Config;
+use crate::document::Kind;
 use crate::http::{Server, ServerError, ServerSettings};
 #[cfg(debug_assertions)]
 use crate::pipeline;
 use crate::pipeline::Pipeline;
-use crate::store::{Role, Store, StoreError};
+use crate::record::Records;
+use crate::signing::Signing;
+use crate::store::{QueueError, Role, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::{TraceError, Traces};
 use crate::worker::{self, Pool, Program, StartError};
-use crate::{http, render};
+use crate::{http, render, webhook};
 
 /// Longest that requests under way may take after the signal to stop.
 const SHUTDOWN: Duration = Duration::from_secs(30);
@@ -47,12 +51,21 @@ pub enum ServeError {
     /// The store can not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The queue can not be used.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// Webhooks can not be sent.
+    #[error(transparent)]
+    Webhooks(#[from] webhook::ClientError),
     /// Nothing can be counted.
     #[error("the metrics can not be started")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     /// Nothing can be traced.
     #[error(transparent)]
     Traces(#[from] TraceError),
+    /// Nobody can be asked for time stamps.
+    #[error("the client for time-stamp servers can not be made")]
+    Signing(#[source] reqwest::Error),
     /// Tokens can not be checked.
     #[error(transparent)]
     Tokens(#[from] access::ClientError),
@@ -76,6 +89,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 async fn run(config: Config) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let workers_wanted = config.render.workers;
     let pool = Pool::new(config.render);
     // First, since it takes longest.
     let workers = pool.clone();
@@ -91,6 +105,11 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let listening = Server::bind(config.server.clone()).await?;
     println!("listening on {}", listening.url());
     let pipeline = Pipeline::new(pool, cache);
+    let sender = webhook::Sender::new(config.webhooks)?;
+    let jobs = Jobs::open(store.clone(), pipeline.clone(), workers_wanted, sender, config.bulk).await?;
+    let records = Records::new(store.clone(), Some(pipeline.clone()), config.records);
+    let trust = http::Trust { anchors: config.signing.anchors.clone(), pool: config.signing.pool.clone() };
+    let signing = Signing::new(records.clone(), pipeline.clone(), config.signing).map_err(ServeError::Signing)?;
     let scrape = http::Scrape { metrics: Metrics::start()?, pipeline: pipeline.clone(), audit: audit.health() };
     let metrics = match config.metrics_bind {
         Some(address) => {
@@ -101,15 +120,20 @@ async fn run(config: Config) -> Result<(), ServeError> {
     };
     let parts = http::Parts {
         pipeline,
+        jobs: jobs.clone(),
+        records: records.clone(),
+        signing: signing.clone(),
         metrics,
+        trust,
         store: store.clone(),
         access,
         limiter: config.limit.map(|limit| Arc::new(Limiter::new(limit, tally))),
-        audit,
+        audit: audit.clone(),
         body_timeout: config.body_timeout,
         phase: phase.clone(),
     };
     let leaving = phase.clone();
+    let (stop_jobs, stopping) = tokio::sync::watch::channel(false);
     let stop = async move {
         let mut signal = async || {
             tokio::select! {
@@ -128,6 +152,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
             }
         }
         tracing::info!("stopping: finishing what is under way");
+        stop_jobs.send_replace(true);
     };
     let until_stopped = async {
         let mut served = pin!(listening.run(http::routes(parts), stop, SHUTDOWN));
@@ -137,7 +162,17 @@ async fn run(config: Config) -> Result<(), ServeError> {
         }
         phase.serve();
         tracing::info!("ready");
+        let looking_after = tokio::spawn(records.look_after(audit, stopping.clone()));
+        let raising = tokio::spawn(signing.look_after(stopping.clone()));
+        let at_work = jobs.start(stopping);
         served.await;
+        // Another service takes the chunks that are not begun.
+        if tokio::time::timeout(SHUTDOWN, at_work).await.is_err() {
+            tracing::warn!("chunks of jobs under way are cut off; they are made again");
+        }
+        if looking_after.await.is_err() || raising.await.is_err() {
+            tracing::error!("a part of the records has broken down");
+        }
         Ok(())
     };
     let result = until_stopped.await;
@@ -173,4 +208,13 @@ pub fn render_worker(memory: u64) -> Program {
         environment,
         build: render::identity().to_owned(),
     }
+}
+
+/// As [`render_worker`], but warm for letters alone, which takes a third of the time. A run that makes nothing else gains more by it
+/// than a service does: that one promises to have tried every kind.
+#[must_use]
+pub fn letter_worker(memory: u64) -> Program {
+    let mut program = render_worker(memory);
+    program.arguments.extend(["--warm".into(), Kind::ParentLetter.slug().into()]);
+    program
 }

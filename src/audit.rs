@@ -77,8 +77,7 @@ impl Audit {
 impl Permit<'_> {
     /// Notes what somebody did. Written soon after, not yet when this returns.
     pub fn note(self, who: &Principal, action: &str, object: &str, result: &str, request_id: &str) {
-        self.shared.pending.fetch_add(1, Ordering::Relaxed);
-        self.room.send(Entry {
+        self.enter(Entry {
             at: now(),
             tenant: who.tenant.name().to_owned(),
             actor: who.actor.clone(),
@@ -87,6 +86,12 @@ impl Permit<'_> {
             result: result.to_owned(),
             request_id: request_id.to_owned(),
         });
+    }
+
+    /// Notes what nobody asked for, such as that a time was over.
+    pub fn enter(self, entry: Entry) {
+        self.shared.pending.fetch_add(1, Ordering::Relaxed);
+        self.room.send(entry);
     }
 }
 

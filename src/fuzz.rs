@@ -8,6 +8,7 @@ use crate::document::Kind;
 use crate::pipeline::{self, Order, ProduceError};
 use crate::render::{Engine, Options};
 use crate::validate::{self, MAX_BODY};
+pub use crate::verify::fuzz as signed;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     rayon_of_one();

@@ -8,6 +8,11 @@
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 pub mod outgoing;
+pub mod seal;
+pub mod webhook;
+pub mod pki;
+pub mod sign;
+pub mod verify;
 pub mod telemetry;
 pub mod tenant;
 pub mod document;
@@ -22,6 +27,8 @@ pub mod access;
 pub mod audit;
 pub mod pipeline;
 pub mod bulk;
+pub mod record;
+pub mod signing;
 pub mod http;
 pub mod config;
 pub mod app;

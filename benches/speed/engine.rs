@@ -1,4 +1,4 @@
-//! The engine alone: the program renders in a loop, in one thread, without HTTP, pipes or cache.
+//! The engine alone: the program renders, or signs what it has rendered, in a loop, in one thread, without HTTP, pipes or cache.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -11,38 +11,49 @@ use skoledok::validate;
 use crate::input::Bodies;
 use crate::load::Figures;
 use crate::process;
+use crate::signing;
 
-/// The inside: for each line on standard input, with milliseconds and the number of the first document, renders for so long
+/// The inside: for each line on standard input, with milliseconds and the number of the first document, works for so long
 /// and prints what it has done. From JSON to PDF, with the checks between, as the service does it.
 pub fn run(kind: &str) {
     let stack = std::thread::Builder::new().stack_size(64 << 20);
     let kind = kind.to_owned();
     let thread = stack.spawn(move || {
         rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().expect("one pool");
-        let bodies = Bodies::of(&kind);
         let engine = Engine::load();
         pipeline::self_test(&engine).expect("the engine works");
+        let mut work = signing::work(&engine, &kind).unwrap_or_else(|| rendering(&engine, &kind));
         for line in std::io::stdin().lines() {
             let line = line.expect("standard input is text");
             let mut numbers = line.split(' ').map(|word| word.parse().expect("a line has numbers"));
             let (Some(millis), Some(offset), None) = (numbers.next(), numbers.next(), numbers.next()) else {
                 panic!("a line has two numbers");
             };
-            let figures = render(&engine, &bodies, Duration::from_millis(millis), offset as usize);
+            let figures = repeat(&mut work, Duration::from_millis(millis), offset as usize);
             println!("{}", serde_json::to_string(&figures).expect("figures are JSON"));
         }
     });
     thread.expect("a thread").join().expect("the engine ends well");
 }
 
-fn render(engine: &Engine, bodies: &Bodies, time: Duration, offset: usize) -> Figures {
+/// What is done again and again, with the number of the document.
+pub type Work<'a> = Box<dyn FnMut(usize) + 'a>;
+
+fn rendering<'a>(engine: &'a Engine, kind: &str) -> Work<'a> {
+    let bodies = Bodies::of(kind);
+    Box::new(move |number| {
+        let body = validate::read_json(bodies.body(number).as_bytes()).expect("a body is JSON");
+        let order = Order { kind: bodies.kind, body, options: Options::default() };
+        std::hint::black_box(pipeline::produce(engine, order).expect("a body is valid"));
+    })
+}
+
+fn repeat(work: &mut Work<'_>, time: Duration, offset: usize) -> Figures {
     let mut taken = Vec::new();
     let (before, began) = (process::cpu_of(std::process::id()), Instant::now());
     while began.elapsed() < time {
         let start = Instant::now();
-        let body = validate::read_json(bodies.body(offset + taken.len()).as_bytes()).expect("a body is JSON");
-        let order = Order { kind: bodies.kind, body, options: Options::default() };
-        std::hint::black_box(pipeline::produce(engine, order).expect("a body is valid"));
+        work(offset + taken.len());
         taken.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
     }
     Figures {

@@ -18,7 +18,8 @@ impl Bodies {
         let kind = match name {
             "letter" => Kind::ParentLetter,
             "agreement" => Kind::CooperationAgreement,
-            other => panic!("`{other}` is neither `letter` nor `agreement`"),
+            "mailed" => return Self::new(Kind::ParentLetter, &mailed()),
+            other => panic!("`{other}` is neither `letter`, `agreement` nor `mailed`"),
         };
         let mut body: Value = serde_json::from_str(template::sample(kind, Locale::Nb)).expect("a sample is JSON");
         if kind == Kind::ParentLetter {
@@ -33,6 +34,10 @@ impl Bodies {
             body["school"]["name"] = json!(format!("Fjordvik skole {MARK}"));
             body["school"]["address"]["line1"] = json!(format!("Eksempelveien {MARK}"));
         }
+        Self::new(kind, &body)
+    }
+
+    fn new(kind: Kind, body: &Value) -> Self {
         let text = body.to_string();
         assert!(text.contains(MARK));
         Self { kind, before: text.split(MARK).map(str::to_owned).collect() }
@@ -42,4 +47,44 @@ impl Bodies {
     pub fn body(&self, number: usize) -> String {
         self.before.join(&number.to_string())
     }
+}
+
+fn school() -> Value {
+    json!({ "name": "Fjordvik skole", "address": { "line1": "Skoleveien 1", "postcode": "9999", "city": "Fjordvik" } })
+}
+
+/// A letter as [`mailing`] has it become for one of [`pupil`].
+fn mailed() -> Value {
+    json!({
+        "status": "final", "document_date": "2026-11-20", "school": school(),
+        "title": "Tur for 8A",
+        "body": format!("Hei Foresatt Prøve{MARK}!\n\n**Test{MARK}** skal på tur.\n\nHilsen Fjordvik skole"),
+        "contact": { "email": "post@fjordvik.example" },
+        "recipients": [{
+            "recipient_key": format!("e{MARK}"), "names": [format!("Foresatt Prøve{MARK}")],
+            "postal_address": { "line1": format!("Prøveveien {MARK}"), "postcode": "9999", "city": "Fjordvik" },
+            "pupil_first_name": format!("Test{MARK}"), "class": "8A"
+        }],
+    })
+}
+
+/// A letter of one page to many.
+pub fn mailing() -> Value {
+    json!({ "on_invalid": "skip", "letter": {
+        "status": "final", "document_date": "2026-11-20", "school": school(),
+        "title": "Tur for {{pupil.class}}",
+        "body": "Hei {{list recipient.names}}!\n\n**{{pupil.first_name}}** skal på tur.\n\nHilsen {{school.name}}",
+        "contact": { "email": "post@fjordvik.example" },
+    }})
+}
+
+/// One of those who get it.
+pub fn pupil(number: usize) -> Value {
+    json!({
+        "key": format!("e{number}"), "first_name": format!("Test{number}"), "class": "8A",
+        "guardians": [{
+            "name": format!("Foresatt Prøve{number}"),
+            "address": { "line1": format!("Prøveveien {number}"), "postcode": "9999", "city": "Fjordvik" }
+        }]
+    })
 }

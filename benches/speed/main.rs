@@ -1,7 +1,7 @@
 //! How fast, beside what: `make bench`. Every figure is taken beside its like in the same run, in rounds
 //! that alternate, and told as a ratio; the machine is noisy, ratios are less so.
 //!
-//! The program starts itself again for what needs a process of its own: `engine` renders in a loop, `bare`
+//! The program starts itself again for what needs a process of its own: `engine` renders or signs in a loop, `bare`
 //! serves handlers that do the least.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a bench ends at the first thing that is not as it should be")]
@@ -15,11 +15,14 @@
 mod bare;
 mod engine;
 mod input;
+mod job;
 mod load;
 mod peer;
 mod process;
+mod processes;
 mod report;
 mod service;
+mod signing;
 mod soak;
 
 use std::time::Duration;
@@ -61,6 +64,12 @@ fn all(parts: &[&str]) {
     }
     if wanted("cached") {
         report.add(cached());
+    }
+    if wanted("jobs") {
+        report.add(job::table());
+    }
+    if wanted("signing") {
+        report.add(signing::table());
     }
     if wanted("peers") {
         for kind in ["letter", "agreement"] {

@@ -3,7 +3,7 @@
 
 use std::io::{self, Seek, Write};
 
-use zip::write::SimpleFileOptions;
+use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
 /// An archive that is being written.
@@ -23,12 +23,20 @@ impl<W: Write + Seek> Archive<W> {
     /// # Errors
     /// When it can not be written.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.entry(name)?.write_all(bytes)
+    }
+
+    /// Begins a file; what is written now goes into it.
+    ///
+    /// # Errors
+    /// When it can not be written.
+    pub fn entry(&mut self, name: &str) -> io::Result<&mut impl Write> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .last_modified_time(zip::DateTime::default())
             .unix_permissions(0o600);
         self.writer.start_file(name, options).map_err(io::Error::other)?;
-        self.writer.write_all(bytes)
+        Ok(&mut self.writer)
     }
 
     /// Ends the archive.
@@ -37,5 +45,13 @@ impl<W: Write + Seek> Archive<W> {
     /// When it can not be written.
     pub fn finish(self) -> io::Result<W> {
         self.writer.finish().map_err(io::Error::other)
+    }
+}
+
+impl<W: Write> Archive<StreamWriter<W>> {
+    /// Begins an archive that is sent as it is written.
+    #[must_use]
+    pub fn stream(out: W) -> Self {
+        Self { writer: ZipWriter::new_stream(out) }
     }
 }

@@ -159,6 +159,17 @@ pub struct Chunk {
     pub documents: Vec<u8>,
 }
 
+impl Chunk {
+    /// Adds an outcome with the bytes of its letter.
+    pub(super) fn add(&mut self, mut outcome: Outcome, bytes: &[u8]) {
+        if let Made::Letter(letter) = &mut outcome.result {
+            letter.place = (self.documents.len(), bytes.len());
+            self.documents.extend_from_slice(bytes);
+        }
+        self.outcomes.push(outcome);
+    }
+}
+
 /// What is wanted of letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
@@ -175,12 +186,8 @@ pub async fn make(pool: &Pool, mailing: &MailingBytes, items: Vec<Item>, wanted:
     let mut chunk = Chunk::default();
     let letters = stream::iter(items).map(|item| make_one(pool, mailing, item, wanted));
     let mut letters = letters.buffered(ahead.max(1));
-    while let Some((mut outcome, bytes)) = letters.next().await {
-        if let Made::Letter(letter) = &mut outcome.result {
-            letter.place = (chunk.documents.len(), bytes.len());
-            chunk.documents.extend_from_slice(&bytes);
-        }
-        chunk.outcomes.push(outcome);
+    while let Some((outcome, bytes)) = letters.next().await {
+        chunk.add(outcome, &bytes);
     }
     chunk
 }
@@ -207,31 +214,39 @@ async fn make_one(pool: &Pool, mailing: &MailingBytes, item: Item, wanted: Wante
 }
 
 async fn letter(pool: &Pool, mailing: &MailingBytes, draft: &Draft, wanted: Wanted) -> (Made, bytes::Bytes) {
-    loop {
-        let counted =
-            |pages| (Letter { language: draft.language, pages, digest: [0; 32], place: (0, 0) }, bytes::Bytes::new());
-        let made = match wanted {
+    let counted =
+        |pages| (Letter { language: draft.language, pages, digest: [0; 32], place: (0, 0) }, bytes::Bytes::new());
+    patiently(|| async move {
+        match wanted {
             Wanted::Check => check_letter(pool, mailing, draft).await.map(|()| counted(0)),
             Wanted::Pages => count_pages(pool, mailing, draft).await.map(counted),
             Wanted::Letters => merge(pool, mailing, draft, Options::default()).await.map(|(label, bytes)| {
                 let pages = label.pages.unwrap_or_default();
                 (Letter { language: label.language, pages, digest: label.digest, place: (0, 0) }, bytes)
             }),
-        };
-        return match made {
-            Ok((letter, bytes)) => (Made::Letter(letter), bytes),
-            Err(ProduceError::Work(WorkError::Busy { .. })) => {
-                // Somebody who waits for an answer goes first.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-            Err(ProduceError::Invalid { violations, .. }) => (Made::Faults(violations), bytes::Bytes::new()),
-            Err(ProduceError::Work(WorkError::Deadline)) => (Made::Failed(Failure::Deadline), bytes::Bytes::new()),
-            Err(ProduceError::Work(WorkError::Memory)) => (Made::Failed(Failure::Memory), bytes::Bytes::new()),
+        }
+    })
+    .await
+}
+
+/// Tries until there is room in the queue, and tells what came of it.
+pub(super) async fn patiently<F>(work: impl Fn() -> F) -> (Made, bytes::Bytes)
+where
+    F: Future<Output = Result<(Letter, bytes::Bytes), ProduceError>>,
+{
+    let made = loop {
+        match work().await {
+            Ok((letter, bytes)) => return (Made::Letter(letter), bytes),
+            // Somebody who waits for an answer goes first.
+            Err(ProduceError::Work(WorkError::Busy { .. })) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(ProduceError::Invalid { violations, .. }) => break Made::Faults(violations),
+            Err(ProduceError::Work(WorkError::Deadline)) => break Made::Failed(Failure::Deadline),
+            Err(ProduceError::Work(WorkError::Memory)) => break Made::Failed(Failure::Memory),
             Err(error) => {
-                tracing::error!(error = %error, item = "of a mailing", "a letter can not be made");
-                (Made::Failed(Failure::Renderer), bytes::Bytes::new())
+                tracing::error!(error = %error, "a letter can not be made");
+                break Made::Failed(Failure::Renderer);
             }
-        };
-    }
+        }
+    };
+    (made, bytes::Bytes::new())
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::list::{ListFault, Row, Table};
-use crate::validate::{self, Code, Finding, Unreadable, read_json};
+use super::list::{ListFault, Row, RowFault, Table};
+use crate::validate::{self, Arg, Code, Finding, Unreadable, read_json};
 
 /// What a text in UTF-8 may begin with.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -92,13 +92,7 @@ impl List {
             Self::Values(values) => {
                 Box::new(values.iter().enumerate().map(|(index, value)| of_value(value.clone(), index + 1)))
             }
-            Self::Lines(bytes) => Box::new(lines(bytes).map(|(line, bytes)| match read_json(bytes) {
-                Ok(value) => of_value(value, line),
-                Err(error) => {
-                    let finding = Finding::new("", Code::UnreadableEntry).with("column", error.column);
-                    Entry { value: Err(vec![finding]), raw: Value::Null, key: format!("line-{line}"), row: line }
-                }
-            })),
+            Self::Lines(bytes) => Box::new(lines(bytes).map(|(line, bytes)| Entry::of_line(bytes, line))),
         }
     }
 
@@ -108,6 +102,20 @@ impl List {
         match self {
             Self::Table(table) => Places { table: Some((table, Box::new(table.rows()))), row: None },
             Self::Values(_) | Self::Lines(_) => Places { table: None, row: None },
+        }
+    }
+}
+
+impl Entry {
+    /// The entry of a line of JSON.
+    #[must_use]
+    pub fn of_line(bytes: &[u8], line: usize) -> Self {
+        match read_json(bytes) {
+            Ok(value) => of_value(value, line),
+            Err(error) => {
+                let finding = Finding::new("", Code::UnreadableEntry).with("column", error.column);
+                Self { value: Err(vec![finding]), raw: Value::Null, key: format!("line-{line}"), row: line }
+            }
         }
     }
 }
@@ -151,7 +159,7 @@ fn key_of(entry: &Value) -> Option<String> {
 }
 
 /// As [`ENTRY_KEY_PATTERN`](crate::document::ENTRY_KEY_PATTERN) has it.
-fn is_key(text: &str) -> bool {
+pub(super) fn is_key(text: &str) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:-".contains(byte);
     (1..=60).contains(&text.len()) && text.as_bytes()[0].is_ascii_alphanumeric() && text.as_bytes().iter().all(plain)
 }
@@ -167,11 +175,73 @@ fn of_row(row: Row, of_pupils: bool) -> Entry {
             of_value(value, row.number)
         }
         Err(fault) => {
-            let finding = Finding::new("", Code::UnreadableRow).with("hint", fault.hint()).with("fault", &fault);
             let mut raw = row.remains;
             validate::normalise(&mut raw);
-            let key = key_of(&raw).unwrap_or_else(|| format!("row-{}", row.number));
-            Entry { value: Err(vec![finding]), raw, key, row: row.number }
+            // Cells that are shifted may have put a name into the column of keys.
+            let key = format!("row-{}", row.number);
+            Entry { value: Err(vec![unreadable(&fault)]), raw, key, row: row.number }
         }
+    }
+}
+
+/// A fault of a row in words that have a form in each language. What stands in these words comes behind them.
+fn unreadable(fault: &RowFault) -> Finding {
+    let told = |fault, hint| {
+        Finding::new("", Code::UnreadableRow).with("fault", Arg::word(fault)).with("hint", Arg::word(hint))
+    };
+    match fault {
+        RowFault::TooManyCells { columns } => {
+            told("more cells than columns", "look for a separator within a text").with("columns", columns)
+        }
+        RowFault::Formula { header } => told("an error of the spreadsheet", "mend the formula").with("header", header),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Locale;
+
+    #[test]
+    fn a_row_that_can_not_be_read_is_told_in_the_language_of_the_letter() {
+        let list = List::read("Navn;Klasse\na;b;c\nd;#N/A".into()).unwrap_or_else(|error| panic!("{error}"));
+        let told = |locale| -> Vec<String> {
+            let findings = list.entries().filter_map(|entry| entry.value.err()).flatten();
+            let told = findings.map(|finding| finding.tell(locale));
+            told.map(|told| format!("{} ({})", told.detail, told.hint.unwrap_or_default())).collect()
+        };
+        for (locale, expected) in [
+            (
+                Locale::Nb,
+                [
+                    "raden kan ikke leses: flere celler enn overskriften har kolonner (2) (se etter et skilletegn inne i en tekst, og sett en slik tekst i anførselstegn; eller gi kolonnen et navn)",
+                    "raden kan ikke leses: regnearket viser en feil i kolonnen `Klasse` (rett formelen, eller skriv selve teksten)",
+                ],
+            ),
+            (
+                Locale::Nn,
+                [
+                    "rada kan ikkje lesast: fleire celler enn overskrifta har kolonnar (2) (sjå etter eit skiljeteikn inne i ein tekst, og set ein slik tekst i hermeteikn; eller gi kolonnen eit namn)",
+                    "rada kan ikkje lesast: reknearket viser ein feil i kolonnen `Klasse` (rett formelen, eller skriv sjølve teksten)",
+                ],
+            ),
+            (
+                Locale::En,
+                [
+                    "the row cannot be read: more cells than the header has columns (2) (look for a separator within a text, and put such a text in quotation marks; or name the column)",
+                    "the row cannot be read: an error of the spreadsheet in column `Klasse` (mend the formula, or write the text itself)",
+                ],
+            ),
+        ] {
+            assert_eq!(told(locale), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_shifted_into_the_column_of_keys_is_no_key() {
+        let list = "Navn;Nøkkel;Klasse\nPrøvesen;Testine;r1;5A\nPrøvar;r2;#N/A\nÅse;r3;5A";
+        let list = List::read(list.into()).unwrap_or_else(|error| panic!("{error}"));
+        let keys: Vec<String> = list.entries().map(|entry| entry.key).collect();
+        assert_eq!(keys, ["row-2", "row-3", "r3"]);
     }
 }

@@ -6,8 +6,10 @@
 
 pub mod archive;
 pub mod chunk;
+pub mod documents;
 pub mod entry;
 pub mod home;
+pub mod job;
 pub mod list;
 pub mod manifest;
 pub mod output;

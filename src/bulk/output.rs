@@ -2,11 +2,21 @@
 //!
 //! All is written in a folder beside the output and moved into place when it is whole, so that nobody finds half a mailing, or the
 //! letters of two in one place.
+//!
+//! A run may end at any point, also by a power cut, and the next one goes on. That rests on an order. In the folder, `begun` is
+//! there first and goes last, so what is half written is known for ours. `whole` is there when all else is on the disk, and stays
+//! until all is in its place and the letters that it was made of are removed.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::archive::Archive;
 use super::chunk::{Followers, Outcome};
@@ -48,13 +58,14 @@ pub enum OutputError {
     },
 }
 
-/// Finished letters, and what files of them say.
+/// Finished letters, or such as will be, and what files of them say.
 #[derive(Debug)]
 pub struct Finished<'a> {
     /// The letters.
     pub spool: &'a Spool,
-    /// How many chunks there are.
-    pub chunks: u64,
+    /// The number of each chunk once it is there, and nothing once all are. They may still be made while the first are written. An
+    /// end without that word says that making failed: then nothing is whole.
+    pub chunks: Receiver<Option<u64>>,
     /// A hash of all that they depend on.
     pub identity: &'a str,
     /// Language of what is not of the letters.
@@ -74,6 +85,28 @@ pub struct Output {
 const BEGUN: &str = "begun";
 /// The name of the file that tells that all is written, and of what.
 const WHOLE: &str = "whole";
+
+/// What is written, when all of it is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Whole {
+    /// The letters and the form.
+    of: String,
+    /// Names in the folder of what is to be moved.
+    names: Vec<Vec<u8>>,
+    /// The numbers of [`Counts`], in its order.
+    counts: [u64; 7],
+}
+
+impl Whole {
+    fn names(&self) -> impl Iterator<Item = OsString> {
+        self.names.iter().cloned().map(OsString::from_vec)
+    }
+
+    fn counts(&self) -> Counts {
+        let [items, letters, pages, no_letter, invalid, failed, protected] = self.counts;
+        Counts { items, letters, pages, no_letter, invalid, failed, protected }
+    }
+}
 
 /// A name beside a path.
 #[must_use]
@@ -96,7 +129,7 @@ impl Output {
         Self { path: path.to_owned(), form }
     }
 
-    /// Whether the place is free. An empty folder is, and so is what an interrupted run was moving there.
+    /// Whether the place is free. An empty folder is. To be asked when there is nothing to [`resume`](Self::resume).
     ///
     /// # Errors
     /// [`OutputError::Taken`].
@@ -104,18 +137,21 @@ impl Output {
         if self.path.file_name().is_none() {
             return Err(OutputError::Taken(self.path.clone()));
         }
-        if self.folder().join(WHOLE).exists() {
-            return Ok(());
-        }
-        let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-        let taken = |path: &Path| path.exists() && !(self.form == Form::Folder && is_empty(path));
         let mut paths = vec![self.path.clone()];
         if matches!(self.form, Form::PrintFiles { .. }) {
             let ends = ["protected", "manifest.json", "manifest.csv"];
             paths.extend(ends.iter().map(|end| self.path.with_extension(end)));
             paths.push(self.numbered(2));
         }
-        paths.into_iter().find(|path| taken(path)).map_or(Ok(()), |path| Err(OutputError::Taken(path)))
+        paths.into_iter().find(|path| !self.is_free(path)).map_or(Ok(()), |path| Err(OutputError::Taken(path)))
+    }
+
+    fn is_free(&self, path: &Path) -> bool {
+        let is_empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+        match fs::symlink_metadata(path) {
+            Ok(found) => self.form == Form::Folder && found.is_dir() && is_empty(),
+            Err(_) => true,
+        }
     }
 
     /// The folder with the letters with a protected address, where they have one of their own.
@@ -124,97 +160,137 @@ impl Output {
         matches!(self.form, Form::PrintFiles { .. }).then(|| self.path.with_extension("protected"))
     }
 
-    /// Writes all letters. `tell` is given each outcome, in the order of the list.
+    /// Goes on where a run was interrupted after all was written: moves what is not in its place. Nothing if there was no such run.
     ///
     /// # Errors
-    /// See [`OutputError`]; then nothing was written.
+    /// See [`OutputError`]; then what is not in its place is kept.
+    pub fn resume(&self, identity: &str) -> Result<Option<Counts>, OutputError> {
+        let folder = self.folder();
+        let bytes = match fs::read(folder.join(WHOLE)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(self.fault(source)),
+        };
+        let whole = postcard::from_bytes::<Whole>(&bytes).ok().filter(|whole| whole.of == self.mark(identity));
+        let whole = whole.ok_or_else(|| OutputError::Taken(folder.clone()))?;
+        if whole.names().any(|name| !is_there(&folder.join(&name)) && !is_there(&self.target(&name))) {
+            // Somebody has taken away what was moved, so it is not whole any more.
+            fs::remove_file(folder.join(WHOLE)).map_err(|source| self.fault(source))?;
+            return Ok(None);
+        }
+        self.move_into_place(&whole)?;
+        Ok(Some(whole.counts()))
+    }
+
+    /// Writes all letters, or goes on as [`resume`](Self::resume) does. `tell` is given each outcome that is written, in the order of
+    /// the list.
+    ///
+    /// # Errors
+    /// See [`OutputError`]; then nothing was written, or what is not in its place is kept for the next run.
     pub fn write(&self, finished: &Finished<'_>, tell: &mut dyn FnMut(&Outcome)) -> Result<Counts, OutputError> {
+        if let Some(counts) = self.resume(finished.identity)? {
+            return Ok(counts);
+        }
         self.look()?;
         let folder = self.folder();
-        if let Ok(of) = fs::read_to_string(folder.join(WHOLE)) {
-            if of != self.mark(finished) {
-                return Err(OutputError::Taken(folder));
-            }
-            // A run was interrupted when all was written, and part of it may be in its place.
-            return self
-                .go_on(finished, &folder, tell)
-                .map_err(|source| OutputError::File { path: self.path.clone(), source });
-        }
         let is_strange = |entries: fs::ReadDir| entries.flatten().next().is_some() && !folder.join(BEGUN).exists();
         if fs::read_dir(&folder).is_ok_and(is_strange) {
             return Err(OutputError::Taken(folder));
         }
-        let written = (|| {
-            if folder.exists() {
-                // Of a run that was interrupted.
-                fs::remove_dir_all(&folder)?;
-            }
-            private_folder(&folder)?;
-            create(&folder.join(BEGUN))?;
-            let counts = match self.form {
-                Form::Folder => letters(finished, &folder, tell)?,
-                Form::Archive => archive(finished, &folder.join("archive"), tell)?,
-                Form::PrintFiles { two_sided, pages } => self.print(finished, &folder, two_sided, pages, tell)?,
-            };
-            fs::write(folder.join(WHOLE), self.mark(finished))?;
-            Ok(counts)
-        })();
+        let written = self.write_beside(finished, &folder, tell);
         if written.is_err() {
             // What is not whole is not left behind; there may be nothing.
-            drop(fs::remove_dir_all(&folder));
+            drop(clear(&folder));
         }
-        let moved = written.and_then(|counts| self.move_into_place(&folder).map(|()| counts));
-        moved.map_err(|source| OutputError::File { path: self.path.clone(), source })
+        let whole = written.map_err(|source| self.fault(source))?;
+        self.move_into_place(&whole)?;
+        Ok(whole.counts())
+    }
+
+    /// Removes what tells that all is written. To be called when the letters that it was made of are removed.
+    ///
+    /// # Errors
+    /// When it can not be removed.
+    pub fn end(&self) -> Result<(), OutputError> {
+        let folder = self.folder();
+        let ended = remove(&folder.join(BEGUN)).and_then(|()| remove(&folder.join(WHOLE)));
+        ended.and_then(|()| fs::remove_dir(&folder)).map_err(|source| self.fault(source))
+    }
+
+    fn fault(&self, source: io::Error) -> OutputError {
+        OutputError::File { path: self.path.clone(), source }
     }
 
     /// What the files in the folder are of.
-    fn mark(&self, finished: &Finished<'_>) -> String {
-        format!("{} {:?}", finished.identity, self.form)
+    fn mark(&self, identity: &str) -> String {
+        format!("{identity} {:?}", self.form)
     }
 
     fn folder(&self) -> PathBuf {
         beside(&self.path, ".writing")
     }
 
-    fn go_on(&self, finished: &Finished<'_>, folder: &Path, tell: &mut dyn FnMut(&Outcome)) -> io::Result<Counts> {
-        let mut counts = Counts::default();
-        each(finished, |outcome, _| {
-            tell(outcome);
-            counts.add(outcome);
-            Ok(())
-        })?;
-        self.move_into_place(folder)?;
-        Ok(counts)
+    /// The place of what has this name in the folder.
+    fn target(&self, name: &OsStr) -> PathBuf {
+        match self.form {
+            Form::PrintFiles { .. } => self.path.with_file_name(name),
+            Form::Folder | Form::Archive => self.path.clone(),
+        }
     }
 
-    fn move_into_place(&self, folder: &Path) -> io::Result<()> {
-        match self.form {
-            Form::Folder => {
-                if self.path.exists() {
-                    fs::remove_dir(&self.path)?;
-                }
-                fs::rename(folder, &self.path)?;
-                fs::remove_file(self.path.join(BEGUN))?;
-                return fs::remove_file(self.path.join(WHOLE));
-            }
-            Form::Archive => {
-                if folder.join("archive").exists() {
-                    fs::rename(folder.join("archive"), &self.path)?;
-                }
-            }
-            Form::PrintFiles { .. } => {
-                let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-                let ours = |entry: &&fs::DirEntry| entry.file_name() != WHOLE && entry.file_name() != BEGUN;
-                let target = |entry: &fs::DirEntry| self.path.with_file_name(entry.file_name());
-                if entries.iter().filter(ours).any(|entry| target(entry).exists()) {
-                    return Err(io::ErrorKind::AlreadyExists.into());
-                }
-                for entry in entries.iter().filter(ours) {
-                    fs::rename(entry.path(), target(entry))?;
-                }
-            }
+    fn write_beside(
+        &self,
+        finished: &Finished<'_>,
+        folder: &Path,
+        tell: &mut dyn FnMut(&Outcome),
+    ) -> io::Result<Whole> {
+        if folder.exists() {
+            // Of a run that was interrupted.
+            clear(folder)?;
         }
-        fs::remove_dir_all(folder)
+        private_folder(folder)?;
+        put(&folder.join(BEGUN), &[])?;
+        File::open(folder)?.sync_all()?;
+        let counts = match self.form {
+            Form::Folder => letters(finished, &folder.join("letters"), tell)?,
+            Form::Archive => archive(finished, &folder.join("archive"), tell)?,
+            Form::PrintFiles { two_sided, pages } => self.print(finished, folder, two_sided, pages, tell)?,
+        };
+        self.seal(finished.identity, folder, counts)
+    }
+
+    /// Has all on the disk, and then tells that it is.
+    fn seal(&self, identity: &str, folder: &Path, counts: Counts) -> io::Result<Whole> {
+        let Counts { items, letters, pages, no_letter, invalid, failed, protected } = counts;
+        let mut names = names_in(folder)?;
+        names.retain(|name| name != BEGUN);
+        let whole = Whole {
+            of: self.mark(identity),
+            names: names.into_iter().map(OsStringExt::into_vec).collect(),
+            counts: [items, letters, pages, no_letter, invalid, failed, protected],
+        };
+        settle(folder)?;
+        let part = folder.join("whole.part");
+        put(&part, &postcard::to_stdvec(&whole).map_err(io::Error::other)?)?;
+        settle(&part)?;
+        fs::rename(part, folder.join(WHOLE))?;
+        File::open(folder)?.sync_all()?;
+        Ok(whole)
+    }
+
+    fn move_into_place(&self, whole: &Whole) -> Result<(), OutputError> {
+        let folder = self.folder();
+        let names = whole.names().filter(|name| is_there(&folder.join(name)));
+        let moves: Vec<_> = names.map(|name| (folder.join(&name), self.target(&name))).collect();
+        if let Some((_, taken)) = moves.iter().find(|(_, target)| !self.is_free(target)) {
+            return Err(OutputError::Taken(taken.clone()));
+        }
+        for (from, target) in moves {
+            fs::rename(from, &target).map_err(|source| OutputError::File { path: target, source })?;
+        }
+        let around = self.path.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let settled = [&*folder, around].into_iter().try_for_each(|folder| File::open(folder)?.sync_all());
+        settled.map_err(|source| self.fault(source))
     }
 
     /// The name of a print file: the second one of `print.pdf` is `print-2.pdf`.
@@ -274,12 +350,42 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.flush()
 }
 
-/// Has what was written on the disk before the letters that it was made of are removed.
-fn settle(file: BufWriter<File>) -> io::Result<()> {
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+/// Whether there is anything by this name, be it a link that leads nowhere.
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<OsString>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+/// Has a file, or a folder with all that is in it, on the disk. Many at once, since each waits for the disk.
+fn settle(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        names_in(path)?.par_iter().try_for_each(|name| settle(&path.join(name)))?;
+    }
+    File::open(path)?.sync_all()
+}
+
+/// Removes a file that may be gone.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder of ours, and last what tells that it is.
+fn clear(folder: &Path) -> io::Result<()> {
+    for path in names_in(folder)?.iter().filter(|name| *name != BEGUN).map(|name| folder.join(name)) {
+        if fs::symlink_metadata(&path)?.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+    }
+    remove(&folder.join(BEGUN))?;
+    fs::remove_dir(folder)
 }
 
 fn letters(finished: &Finished<'_>, folder: &Path, tell: &mut dyn FnMut(&Outcome)) -> io::Result<Counts> {
+    private_folder(folder)?;
     let (json, csv) = (create(&folder.join("manifest.json"))?, create(&folder.join("manifest.csv"))?);
     let mut manifest = Manifest::begin(json, csv, finished.locale)?;
     each(finished, |outcome, bytes| {
@@ -307,7 +413,7 @@ fn archive(finished: &Finished<'_>, path: &Path, tell: &mut dyn FnMut(&Outcome))
     let (json, csv, counts) = manifest.finish()?;
     archive.add("manifest.json", &json)?;
     archive.add("manifest.csv", &csv)?;
-    settle(archive.finish()?)?;
+    archive.finish()?.flush()?;
     Ok(counts)
 }
 
@@ -371,7 +477,7 @@ impl Printer<'_> {
 
     fn close(&mut self) -> io::Result<()> {
         if let Some(file) = self.file.take() {
-            settle(file.finish().map_err(io::Error::other)?)?;
+            file.finish().map_err(io::Error::other)?.flush()?;
         }
         Ok(())
     }
@@ -381,7 +487,7 @@ impl Printer<'_> {
 fn each(finished: &Finished<'_>, mut with: impl FnMut(&Outcome, &[u8]) -> io::Result<()>) -> io::Result<()> {
     let fault = |error: SpoolError| io::Error::other(error);
     let mut followers = Followers::default();
-    for number in 1..=finished.chunks {
+    while let Some(number) = finished.chunks.recv().map_err(io::Error::other)? {
         let outcomes = finished.spool.outcomes(number).map_err(fault)?.ok_or(io::ErrorKind::NotFound)?;
         let documents = finished.spool.documents(number).map_err(fault)?;
         for outcome in outcomes {
@@ -394,4 +500,251 @@ fn each(finished: &Finished<'_>, mut with: impl FnMut(&Outcome, &[u8]) -> io::Re
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::bulk::chunk::{Chunk, Letter, Made};
+    use crate::document::Language;
+
+    const IDENTITY: &str = "a mailing";
+
+    /// A folder of one test, which is empty.
+    fn place(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("skoledok-output-{}-{name}", std::process::id()));
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        folder
+    }
+
+    /// Two letters with a protected address: such are in no print file, so they need not be PDF.
+    fn spool(folder: &Path, output: &Output) -> Spool {
+        let outcome = |number: u64| Outcome {
+            number,
+            entry: number,
+            row: 2,
+            key: format!("k{number}"),
+            decision: "letter".to_owned(),
+            follows: None,
+            notes: vec!["protected_address".to_owned()],
+            is_protected: true,
+            result: Made::Letter(Letter {
+                language: Language::Nb,
+                pages: 1,
+                digest: Sha256::digest(b"letter").into(),
+                place: (0, 6),
+            }),
+        };
+        let chunk = Chunk { outcomes: vec![outcome(1), outcome(2)], documents: b"letter".to_vec() };
+        let spool = Spool::open(&part(folder, output), IDENTITY).expect("the place is free");
+        spool.keep(1, &chunk).expect("a chunk can be kept");
+        spool
+    }
+
+    fn part(folder: &Path, output: &Output) -> PathBuf {
+        folder.join(beside(&output.path, ".part").file_name().expect("it has a name"))
+    }
+
+    fn write(spool: &Spool, output: &Output) -> Result<Counts, OutputError> {
+        write_of(spool, output, &[Some(1), None])
+    }
+
+    fn write_of(spool: &Spool, output: &Output, chunks: &[Option<u64>]) -> Result<Counts, OutputError> {
+        let date = Date::parse("2026-11-20").expect("a date");
+        let (there, arrived) = std::sync::mpsc::channel();
+        for chunk in chunks {
+            there.send(*chunk).expect("it is waited for");
+        }
+        drop(there);
+        output.write(&Finished { spool, chunks: arrived, identity: IDENTITY, locale: Locale::Nb, date }, &mut |_| ())
+    }
+
+    /// What `skoledok bulk` does.
+    fn run(folder: &Path, output: &Output) -> Result<Counts, OutputError> {
+        let counts = if let Some(counts) = output.resume(IDENTITY)? {
+            counts
+        } else {
+            output.look()?;
+            write(&spool(folder, output), output)?
+        };
+        let spool = Spool::open(&part(folder, output), IDENTITY).expect("it is ours");
+        spool.remove().expect("it can be removed");
+        output.end()?;
+        Ok(counts)
+    }
+
+    /// Every file below a folder with its contents.
+    fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        for name in names_in(folder).expect("it can be read") {
+            let path = folder.join(&name);
+            if path.is_dir() {
+                let inner = files(&path);
+                found.insert(name.clone().into(), Vec::new());
+                found.extend(inner.into_iter().map(|(inner, bytes)| (Path::new(&name).join(inner), bytes)));
+            } else {
+                found.insert(name.into(), fs::read(path).expect("it can be read"));
+            }
+        }
+        found
+    }
+
+    /// Every state in which a run that ends at some point leaves what is written, each in a folder of its own.
+    fn interrupted(name: &str, output: &str) -> Vec<(PathBuf, Output)> {
+        let mut states = Vec::new();
+        let mut state = |step: &str, leave: &dyn Fn(&Path, &Output)| {
+            let folder = place(&format!("{name}-{step}"));
+            let output = Output::new(&folder.join(output), false, 10);
+            leave(&folder, &output);
+            states.push((folder, output));
+        };
+        let written = |folder: &Path, output: &Output| {
+            write(&spool(folder, output), output).expect("it is free");
+        };
+        let back = |output: &Output| {
+            let bytes = fs::read(output.folder().join(WHOLE)).expect("it is whole");
+            let whole: Whole = postcard::from_bytes(&bytes).expect("it can be read");
+            let names: Vec<_> = whole.names().collect();
+            for name in &names {
+                fs::rename(output.target(name), output.folder().join(name)).expect("it can be moved");
+            }
+            names
+        };
+        state("folder", &|folder, output| {
+            spool(folder, output);
+            private_folder(&output.folder()).expect("it can be made");
+        });
+        state("begun", &|folder, output| {
+            written(folder, output);
+            back(output);
+            fs::rename(output.folder().join(WHOLE), output.folder().join("whole.part")).expect("it can be moved");
+        });
+        state("clearing", &|folder, output| {
+            written(folder, output);
+            for name in back(output).into_iter().chain([WHOLE.into()]) {
+                let path = output.folder().join(name);
+                drop(fs::remove_dir_all(&path).or_else(|_| fs::remove_file(path)));
+            }
+        });
+        state("whole", &|folder, output| {
+            written(folder, output);
+            back(output);
+        });
+        state("moving", &|folder, output| {
+            written(folder, output);
+            let names = back(output);
+            fs::rename(output.folder().join(&names[0]), output.target(&names[0])).expect("it can be moved");
+        });
+        state("moved", &|folder, output| written(folder, output));
+        state("removing", &|folder, output| {
+            written(folder, output);
+            fs::remove_file(part(folder, output).join("000001.outcomes")).expect("it is there");
+        });
+        state("removed", &|folder, output| {
+            written(folder, output);
+            fs::remove_dir_all(part(folder, output)).expect("it is there");
+        });
+        state("ending", &|folder, output| {
+            written(folder, output);
+            fs::remove_dir_all(part(folder, output)).expect("it is there");
+            fs::remove_file(output.folder().join(BEGUN)).expect("it is there");
+        });
+        states
+    }
+
+    #[test]
+    fn when_making_fails_nothing_is_left_but_the_letters() {
+        let folder = place("unfinished");
+        for name in ["print.pdf", "letters.zip", "letters"] {
+            let output = Output::new(&folder.join(name), false, 100);
+            let spool = spool(&folder, &output);
+            assert!(matches!(write_of(&spool, &output, &[Some(1)]), Err(OutputError::File { .. })), "{name}");
+            let part = part(&folder, &output);
+            assert!(fs::read_dir(&folder).expect("it is there").flatten().all(|entry| entry.path() == part), "{name}");
+            assert_eq!(write(&spool, &output).expect("the next run goes on").letters, 2, "{name}");
+            drop(fs::remove_dir_all(&folder));
+            fs::create_dir_all(&folder).expect("a folder can be made");
+        }
+    }
+
+    #[test]
+    fn a_run_that_ends_anywhere_is_gone_on_with() {
+        for name in ["out", "out.zip", "out.pdf"] {
+            let folder = place(&format!("{name}-expected"));
+            let counts = run(&folder, &Output::new(&folder.join(name), false, 10)).expect("the place is free");
+            let expected = files(&folder);
+            let left = names_in(&folder).expect("it can be read");
+            assert!(left.iter().all(|name| !name.as_encoded_bytes().ends_with(b"ing")), "{left:?}");
+            assert!(!is_there(&part(&folder, &Output::new(&folder.join(name), false, 10))), "{left:?}");
+            for (folder, output) in interrupted(name, name) {
+                let again = run(&folder, &output).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+                assert_eq!(again, counts, "{}", folder.display());
+                assert_eq!(files(&folder), expected, "{}", folder.display());
+                assert!(matches!(run(&folder, &output), Err(OutputError::Taken(_))), "{}", folder.display());
+                fs::remove_dir_all(folder).expect("it can be removed");
+            }
+            fs::remove_dir_all(folder).expect("it can be removed");
+        }
+    }
+
+    #[test]
+    fn what_has_come_into_the_place_is_named_and_not_written_over() {
+        for (name, taken) in [("out", "out"), ("out.zip", "out.zip"), ("out.pdf", "out.manifest.csv")] {
+            for (folder, output) in interrupted(&format!("{name}-taken"), name) {
+                let state = folder.display();
+                let taken = folder.join(taken);
+                if is_there(&taken) {
+                    fs::remove_dir_all(&folder).expect("it can be removed");
+                    continue;
+                }
+                fs::write(&taken, "of somebody else").expect("it can be written");
+                match run(&folder, &output) {
+                    Err(OutputError::Taken(named)) => assert_eq!(named, taken, "{state}"),
+                    other => panic!("{state}: {other:?}"),
+                }
+                assert_eq!(fs::read(&taken).expect("it is there"), b"of somebody else", "{state}");
+                fs::remove_file(&taken).expect("it can be removed");
+                run(&folder, &output).unwrap_or_else(|error| panic!("{state}: {error}"));
+                fs::remove_dir_all(&folder).expect("it can be removed");
+            }
+        }
+    }
+
+    #[test]
+    fn a_later_print_file_in_the_way_is_named_before_anything_is_moved() {
+        let folder = place("later");
+        let output = Output::new(&folder.join("c.pdf"), false, 10);
+        private_folder(&output.folder()).expect("it can be made");
+        for name in [BEGUN, "c.pdf", "c-2.pdf", "c-3.pdf"] {
+            put(&output.folder().join(name), b"ours").expect("it can be written");
+        }
+        output.seal(IDENTITY, &output.folder(), Counts::default()).expect("it can be sealed");
+        fs::write(folder.join("c-3.pdf"), "of somebody else").expect("it can be written");
+        let error = output.resume(IDENTITY).expect_err("a file is in the way");
+        assert!(error.to_string().contains("c-3.pdf"), "{error}");
+        assert!(!is_there(&folder.join("c.pdf")) && !is_there(&folder.join("c-2.pdf")));
+        fs::remove_file(folder.join("c-3.pdf")).expect("it can be removed");
+        assert_eq!(output.resume(IDENTITY).expect("the place is free"), Some(Counts::default()));
+        assert!(is_there(&folder.join("c.pdf")) && is_there(&folder.join("c-3.pdf")));
+        fs::remove_dir_all(folder).expect("it can be removed");
+    }
+
+    #[test]
+    fn what_was_taken_away_is_made_anew_and_the_output_of_another_mailing_is_left() {
+        let folder = place("away");
+        let output = Output::new(&folder.join("out.zip"), false, 10);
+        let spool = spool(&folder, &output);
+        write(&spool, &output).expect("the place is free");
+        assert!(matches!(output.resume("another mailing"), Err(OutputError::Taken(path)) if path == output.folder()));
+        fs::remove_file(folder.join("out.zip")).expect("it is there");
+        assert_eq!(output.resume(IDENTITY).expect("it is ours"), None);
+        write(&spool, &output).expect("the place is free");
+        assert!(is_there(&folder.join("out.zip")));
+        fs::remove_dir_all(folder).expect("it can be removed");
+    }
 }

@@ -447,19 +447,36 @@ fn present(members: &[(&str, Option<&str>)]) -> Value {
     Value::Object(there.collect())
 }
 
-/// A hash of what an entry holds beside its key. The order of members does not matter, at any depth.
+/// A hash of what an entry holds beside its key. The order of members does not matter, at any depth. This is not the canonical form
+/// of JSON (RFC 8785), in which different large numbers are the same.
 fn contents_hash(entry: &Value) -> Hash {
     let mut contents = entry.clone();
     if let Some(members) = contents.as_object_mut() {
         members.shift_remove("key");
     }
-    // A JSON value has a canonical form; should it ever not, it is like none but itself.
-    let form = serde_json_canonicalizer::to_string(&contents).unwrap_or_else(|_| entry.to_string());
-    hash(&["contents", &form])
+    contents.sort_all_objects();
+    hash(&["contents", &contents.to_string()])
 }
 
 fn reserved_fields(entry: &Value) -> Vec<Finding> {
     let has = |name: &&&str| entry.get("fields").and_then(|fields| fields.get(**name)).is_some();
     let finding = |name: &&str| Finding::new(format!("/fields/{name}"), Code::ReservedField).with("field", *name);
     RESERVED.iter().filter(has).map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_the_same_whatever_the_order_and_only_if_they_print_the_same() {
+        let of = |fields: Value| contents_hash(&json!({ "key": "a", "names": ["A"], "fields": fields }));
+        assert_eq!(of(json!({ "a": { "b": 1, "c": [2] }, "d": 3 })), of(json!({ "d": 3, "a": { "c": [2], "b": 1 } })));
+        assert_ne!(of(json!({ "kid": 9_007_199_254_740_993_u64 })), of(json!({ "kid": 9_007_199_254_740_992_u64 })));
+        assert_ne!(of(json!({ "a": [1, 2] })), of(json!({ "a": [2, 1] })));
+        assert_eq!(
+            contents_hash(&json!({ "key": "a", "names": [] })),
+            contents_hash(&json!({ "names": [], "key": "b" }))
+        );
+    }
 }

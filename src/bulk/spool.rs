@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::chunk::{Chunk, Outcome};
 
 /// The folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Spool {
     folder: PathBuf,
 }
@@ -97,12 +97,20 @@ impl Spool {
         self.put(&format!("{number:06}.outcomes"), &outcomes)
     }
 
-    /// Removes the folder with all that is in it.
+    /// Removes the folder with all that is in it. Last goes what tells what it was of, so that a rest is known for ours.
     ///
     /// # Errors
     /// When it can not be removed.
     pub fn remove(self) -> Result<(), SpoolError> {
-        fs::remove_dir_all(&self.folder).map_err(|source| self.fault(source))
+        self.empty().and_then(|()| fs::remove_dir_all(&self.folder)).map_err(|source| self.fault(source))
+    }
+
+    /// Outcomes go before documents: a chunk is there by its outcomes.
+    fn empty(&self) -> io::Result<()> {
+        let entries = fs::read_dir(&self.folder)?.collect::<io::Result<Vec<_>>>()?;
+        let mut names: Vec<_> = entries.iter().map(fs::DirEntry::file_name).filter(|name| name != OF).collect();
+        names.sort_unstable_by_key(|name| !name.to_string_lossy().ends_with(".outcomes"));
+        names.iter().try_for_each(|name| fs::remove_file(self.folder.join(name)))
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), SpoolError> {

@@ -1,20 +1,23 @@
 //! `skoledok bulk`: a letter to every home, without a service.
 //!
 //! The letters are made in render processes, as the service does, and kept in a folder beside the output until all are there; a run
-//! that was interrupted goes on where it stopped. The output is written last, and whole or not at all.
+//! that was interrupted goes on where it stopped. The output is written beside its place as letters come, and is there whole or not at
+//! all.
 
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
 
 use clap::{Args, ValueEnum};
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 use super::{Failure, print_text, settings, with_causes};
 use crate::app;
-use crate::bulk::chunk::{self, Followers, ITEMS, Made, Outcome, Wanted};
+use crate::bulk::chunk::{self, Chunk, Followers, ITEMS, Made, Outcome, Wanted};
 use crate::bulk::entry::{List, ListError, Places};
 use crate::bulk::home::Survey;
 use crate::bulk::manifest::Counts;
@@ -66,34 +69,41 @@ const MAX_LIST: u64 = 1 << 30;
 /// What a run works with.
 struct Run<'a> {
     bulk: &'a Bulk,
+    runtime: &'a Runtime,
     pool: Pool,
     mailing: Mailing,
     bytes: MailingBytes,
     facts: LetterFacts,
     list: List,
-    workers: usize,
+    /// Letters of a chunk that are in the queue at once.
+    ahead: usize,
 }
 
 pub(super) fn run(bulk: &Bulk) -> Result<(), Failure> {
     let config = settings(bulk.config.as_deref(), None)?;
-    let mailing = read_mailing(bulk)?;
-    let list = read_list(&bulk.list)?;
     worker::hide_memory().map_err(Failure::told)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    runtime.map_err(Failure::told)?.block_on(async {
-        let workers = config.render.workers;
-        let pool = Pool::new(config.render);
-        pool.start(app::render_worker(config.render_memory)).await.map_err(Failure::caused)?;
-        let bytes = MailingBytes::new(&mailing).map_err(Failure::told)?;
-        let facts = match examine_mailing(&pool, &bytes).await {
-            Ok(facts) => facts,
-            Err(ProduceError::Invalid { violations, locale }) => {
-                return Err(tell_faults(&bulk.letter, &violations, locale));
-            }
-            Err(error) => return Err(Failure::Told(with_causes(&error))),
-        };
-        Run { bulk, pool, mailing, bytes, facts, list, workers }.run().await
-    })
+    let runtime = runtime.map_err(Failure::told)?;
+    // Two chunks are made at a time. With all letters of the first before those of the second in the queue, there is always one to be
+    // made while the other is kept.
+    let ahead = (config.render.queue / 2).clamp(1, ITEMS);
+    let pool = Pool::new(config.render);
+    let workers = pool.clone();
+    // They warm themselves while letter and list are read.
+    let started =
+        runtime.spawn(async move { workers.start_without_spare(app::letter_worker(config.render_memory)).await });
+    let mailing = read_mailing(bulk)?;
+    let list = read_list(&bulk.list)?;
+    let bytes = MailingBytes::new(&mailing).map_err(Failure::told)?;
+    runtime.block_on(started).map_err(Failure::told)?.map_err(Failure::caused)?;
+    let facts = match runtime.block_on(examine_mailing(&pool, &bytes)) {
+        Ok(facts) => facts,
+        Err(ProduceError::Invalid { violations, locale }) => {
+            return Err(tell_faults(&bulk.letter, &violations, locale));
+        }
+        Err(error) => return Err(Failure::Told(with_causes(&error))),
+    };
+    Run { bulk, runtime: &runtime, pool, mailing, bytes, facts, list, ahead }.run()
 }
 
 fn tell_faults(file: &Path, violations: &[Finding], locale: Locale) -> Failure {
@@ -140,35 +150,55 @@ fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
 }
 
 impl Run<'_> {
-    async fn run(&self) -> Result<(), Failure> {
+    fn run(&self) -> Result<(), Failure> {
         if self.bulk.dry_run {
-            let counts = self.look(Wanted::Pages, "counting").await?;
+            let counts = self.runtime.block_on(self.look(Wanted::Pages, "counting"));
             Self::sum_up(counts, "would be")?;
             return if counts.invalid + counts.failed == 0 { Ok(()) } else { Err(Failure::Faults) };
         }
-        self.output().look().map_err(Failure::caused)?;
-        if self.mailing.on_invalid == OnInvalid::Reject {
-            let counts = self.look(Wanted::Check, "checking").await?;
-            if counts.invalid + counts.failed > 0 {
-                eprintln!("skoledok: no letter is made; `--on-invalid skip` makes those of the others");
-                return Err(Failure::Faults);
-            }
-        }
-        let output = self.output();
-        let identity = self.identity();
-        let spool = Spool::open(&beside(self.path(), ".part"), &identity).map_err(Failure::caused)?;
-        let chunks = self.make(&spool).await?;
-        let date = self.facts.date.unwrap_or(template::manifest(Kind::ParentLetter).released);
-        let finished = Finished { spool: &spool, chunks, identity: &identity, locale: self.locale(), date };
-        let mut places = self.list.places();
-        let counts =
-            output.write(&finished, &mut |outcome| self.tell(outcome, &mut places)).map_err(Failure::caused)?;
-        spool.remove().map_err(Failure::caused)?;
+        let (output, identity) = (self.output(), self.identity());
+        let counts = match output.resume(&identity).map_err(Failure::caused)? {
+            Some(counts) => counts,
+            None => self.write(&output, &identity)?,
+        };
+        // What is left of the letters, if a run was interrupted when it removed them.
+        self.spool(&identity)?.remove().map_err(Failure::caused)?;
+        output.end().map_err(Failure::caused)?;
         if let Some(apart) = output.apart().filter(|_| counts.protected > 0) {
             eprintln!("skoledok: {} letters with a protected address are in `{}`", counts.protected, apart.display());
         }
         Self::sum_up(counts, "were made")?;
         if counts.invalid + counts.failed == 0 { Ok(()) } else { Err(Failure::Faults) }
+    }
+
+    /// Makes the letters that are missing, and writes them all.
+    fn write(&self, output: &Output, identity: &str) -> Result<Counts, Failure> {
+        output.look().map_err(Failure::caused)?;
+        if self.mailing.on_invalid == OnInvalid::Reject {
+            let counts = self.runtime.block_on(self.look(Wanted::Check, "checking"));
+            if counts.invalid + counts.failed > 0 {
+                eprintln!("skoledok: no letter is made; `--on-invalid skip` makes those of the others");
+                return Err(Failure::Faults);
+            }
+        }
+        let spool = self.spool(identity)?;
+        let date = self.facts.date.unwrap_or(template::manifest(Kind::ParentLetter).released);
+        let (there, chunks) = mpsc::channel();
+        let finished = Finished { spool: &spool, chunks, identity, locale: self.locale(), date };
+        let bar = self.bar("letters");
+        let mut places = self.list.places();
+        let mut tell = |outcome: &Outcome| bar.suspend(|| self.tell(outcome, &mut places));
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(move || output.write(&finished, &mut tell));
+            let made = self.runtime.block_on(self.make(&spool, there, &bar));
+            let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            bar.finish_and_clear();
+            made.and(written.map_err(Failure::caused))
+        })
+    }
+
+    fn spool(&self, identity: &str) -> Result<Spool, Failure> {
+        Spool::open(&beside(self.path(), ".part"), identity).map_err(Failure::caused)
     }
 
     fn path(&self) -> &Path {
@@ -181,7 +211,7 @@ impl Run<'_> {
     }
 
     /// Checks all items, tells what is wrong with them, and counts.
-    async fn look(&self, wanted: Wanted, word: &'static str) -> Result<Counts, Failure> {
+    async fn look(&self, wanted: Wanted, word: &'static str) -> Counts {
         let bar = self.bar(word);
         let (mut counts, mut followers) = (Counts::default(), Followers::default());
         let mut places = self.list.places();
@@ -196,36 +226,38 @@ impl Run<'_> {
             }
         }
         bar.finish_and_clear();
-        Ok(counts)
+        counts
     }
 
-    /// Makes the chunks that the spool does not have; how many there are in all.
-    async fn make(&self, spool: &Spool) -> Result<u64, Failure> {
-        let bar = self.bar("letters");
+    /// Makes the chunks that the spool does not have, and tells of each that is there.
+    async fn make(&self, spool: &Spool, there: Sender<Option<u64>>, bar: &ProgressBar) -> Result<(), Failure> {
         let numbered = (1_u64..).zip(self.chunks());
         let made = stream::iter(numbered).map(|(number, items)| {
             let count = items.len() as u64;
             async move {
                 if spool.outcomes(number).map_err(Failure::caused)?.is_none() {
                     let chunk = self.make_chunk(items, Wanted::Letters).await;
-                    spool.keep(number, &chunk).map_err(Failure::caused)?;
+                    keep(spool.clone(), number, chunk).await?;
                 }
                 Ok::<_, Failure>((number, count))
             }
         });
         let mut made = made.buffered(2);
-        let mut last = 0;
         while let Some(chunk) = made.next().await {
             let (number, count) = chunk?;
-            last = number;
             bar.inc(count);
+            if there.send(Some(number)).is_err() {
+                // Who writes has failed, and tells why.
+                return Ok(());
+            }
         }
-        bar.finish_and_clear();
-        Ok(last)
+        // Nobody needs the word when writing has failed meanwhile.
+        let _ = there.send(None);
+        Ok(())
     }
 
-    async fn make_chunk(&self, items: Vec<Item>, wanted: Wanted) -> chunk::Chunk {
-        chunk::make(&self.pool, &self.bytes, items, wanted, 2 * self.workers).await
+    async fn make_chunk(&self, items: Vec<Item>, wanted: Wanted) -> Chunk {
+        chunk::make(&self.pool, &self.bytes, items, wanted, self.ahead).await
     }
 
     /// The items of the list, a hundred at a time.
@@ -303,4 +335,10 @@ impl Run<'_> {
             "{letters} letters with {pages} pages {word} for {items} recipients; {protected} with a protected address, {no_letter} without a letter, {invalid} with faults, {failed} failed"
         ))
     }
+}
+
+/// Has a chunk on the disk, without holding up the letters of the next.
+async fn keep(spool: Spool, number: u64, chunk: Chunk) -> Result<(), Failure> {
+    let kept = tokio::task::spawn_blocking(move || spool.keep(number, &chunk));
+    kept.await.map_err(Failure::told)?.map_err(Failure::caused)
 }

@@ -4,6 +4,9 @@
 mod audit;
 mod bulk;
 mod key;
+mod plan;
+mod sign;
+mod verify;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Read, Write};
@@ -22,6 +25,7 @@ use crate::outgoing::http_client;
 use crate::pipeline::{self, Order, ProduceError};
 use crate::render::{Engine, Options};
 use crate::store::{Role, Store};
+use crate::telemetry::with_causes;
 use crate::template::{self, Format};
 use crate::validate::{self, Finding, MAX_BODY};
 use crate::{app, http, telemetry};
@@ -65,6 +69,21 @@ enum Command {
         after_help = "Examples:\n  skoledok bulk letter.json class.csv -o letters.zip\n  skoledok bulk letter.json class.xlsx --dry-run"
     )]
     Bulk(bulk::Bulk),
+    /// Sign a PDF with a key on this machine. Exit status 1 when it can not be signed as asked for.
+    #[command(
+        after_help = "Example:\n  skoledok sign plan.pdf --key principal.p12 --password-env P12 --field sig-1 --level B-T --tsa http://tsa.example -o signed.pdf"
+    )]
+    Sign(sign::Sign),
+    /// Prove the signatures of a PDF for more years: what proves its last time stamp, and another one over all.
+    #[command(
+        after_help = "Example:\n  skoledok renew signed.pdf --trust roots.pem --tsa http://tsa.example -o renewed.pdf"
+    )]
+    Renew(sign::Renew),
+    /// Judge the signatures in a PDF. Exit status 0 when each of them is TOTAL-PASSED, 1 when one is not or there is none.
+    #[command(
+        after_help = "Examples:\n  skoledok verify signed.pdf --trust roots.pem\n  skoledok verify signed.pdf --trust roots.pem --document plan.json --kind annual-plan --json"
+    )]
+    Verify(verify::Verify),
     /// Print a sample body that renders.
     #[command(after_help = "Example:\n  skoledok sample meeting-schedule --locale nn > meetings.json")]
     Sample {
@@ -99,6 +118,9 @@ enum Command {
     /// Make, list, rotate and revoke API keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Look at plans and agreements that are kept, write them into a folder, hold them.
+    #[command(subcommand)]
+    Plan(plan::PlanCommand),
     /// Read out or check the audit log.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -136,6 +158,9 @@ enum Command {
         /// Most bytes of memory.
         #[arg(long)]
         memory: u64,
+        /// The kind that it warms itself with; all kinds without it.
+        #[arg(long)]
+        warm: Option<KindName>,
     },
     /// Print the API description (OpenAPI).
     #[command(after_help = "Example:\n  skoledok openapi > openapi.json")]
@@ -172,6 +197,9 @@ struct Render {
     /// Resolution of PNG in dots per inch.
     #[arg(long, default_value_t = 144, value_parser = clap::value_parser!(u16).range(36..=300))]
     dpi: u16,
+    /// Make signature fields of the boxes for signatures, to be signed with `skoledok sign`.
+    #[arg(long)]
+    signable: bool,
 }
 
 /// Makes a type of ours an argument: its values by their own names.
@@ -238,6 +266,8 @@ names!(
 enum Failure {
     /// The document has faults; they have been printed.
     Faults,
+    /// It can not be done as asked for.
+    Refused(String),
     /// Wrong use, or not the document's fault.
     Told(String),
 }
@@ -245,6 +275,10 @@ enum Failure {
 impl Failure {
     fn told(error: impl Display) -> Self {
         Self::Told(error.to_string())
+    }
+
+    fn refused(error: impl Display) -> Self {
+        Self::Refused(error.to_string())
     }
 
     fn caused(error: impl std::error::Error) -> Self {
@@ -266,6 +300,10 @@ pub fn run() -> ExitCode {
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Faults) => ExitCode::from(1),
+        Err(Failure::Refused(message)) => {
+            eprintln!("skoledok: {message}");
+            ExitCode::from(1)
+        }
         Err(Failure::Told(message)) => {
             eprintln!("skoledok: {message}");
             ExitCode::from(2)
@@ -279,8 +317,12 @@ fn execute(command: Command) -> Result<(), Failure> {
             telemetry::start_log();
             app::serve(settings(config.as_deref(), bind)?).map_err(Failure::caused)
         }
-        Command::RenderWorker { memory } => pipeline::run_worker(memory).map_err(Failure::told),
+        Command::RenderWorker { memory, warm } => {
+            let warm = warm.map_or(Kind::ALL.to_vec(), |name| vec![name.0]);
+            pipeline::run_worker(memory, &warm).map_err(Failure::told)
+        }
         Command::Key(command) => key::run(command),
+        Command::Plan(command) => plan::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Backup { file, config } => {
             let (runtime, store) = open_store(config.as_deref())?;
@@ -303,6 +345,9 @@ fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Render(render) => render_file(&render),
         Command::Bulk(bulk) => bulk::run(&bulk),
+        Command::Sign(sign) => sign::run(&sign),
+        Command::Renew(renew) => sign::renew(&renew),
+        Command::Verify(verify) => verify::run(&verify),
         Command::Validate { input } => validate_file(&input),
         Command::Sample { kind, locale } => print_text(template::sample(kind.0, locale.0).trim_end()),
         Command::Kinds => {
@@ -389,6 +434,7 @@ fn render_file(render: &Render) -> Result<(), Failure> {
         standard: render.standard.map(|name| name.0),
         page: usize::from(render.page),
         dpi: render.dpi,
+        signable: render.signable,
     };
     let produced = match pipeline::produce(&Engine::load(), Order { kind, body, options }) {
         Ok(produced) => produced,
@@ -441,19 +487,25 @@ fn print_findings(findings: &[Finding], locale: Locale, prefix: &str) {
     }
 }
 
-fn read_body(input: &Input) -> Result<Value, Failure> {
+/// A file, or standard input for `-`, of at most so many bytes.
+fn read_bounded(path: &Path, what: &str, most: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let limit = MAX_BODY as u64 + 1;
-    if input.file == Path::new("-") {
+    let limit = most as u64 + 1;
+    if path == Path::new("-") {
         std::io::stdin().take(limit).read_to_end(&mut bytes).map_err(Failure::told)?;
     } else {
-        let file = std::fs::File::open(&input.file)
-            .map_err(|error| Failure::Told(format!("can not read `{}`: {error}", input.file.display())))?;
-        file.take(limit).read_to_end(&mut bytes).map_err(Failure::told)?;
+        let unreadable = |error| Failure::Told(format!("can not read `{}`: {error}", path.display()));
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
     }
-    if bytes.len() > MAX_BODY {
-        return Err(Failure::Told(format!("the body has more than {MAX_BODY} bytes")));
+    if bytes.len() > most {
+        return Err(Failure::Told(format!("{what} has more than {most} bytes")));
     }
+    Ok(bytes)
+}
+
+fn read_body(input: &Input) -> Result<Value, Failure> {
+    let bytes = read_bounded(&input.file, "the body", MAX_BODY)?;
     let mut body =
         validate::read_json(&bytes).map_err(|error| Failure::Told(format!("the body is not JSON: {error}")))?;
     if let (Some(locale), Some(members)) = (input.locale, body.as_object_mut()) {
@@ -487,14 +539,4 @@ fn print_text(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(Failure::told),
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

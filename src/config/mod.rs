@@ -2,6 +2,7 @@
 //! problems are told together.
 
 mod effective;
+mod signing;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -14,9 +15,11 @@ use toml::{Table, Value};
 use zeroize::Zeroizing;
 
 use crate::access::{LimitSettings, TokenSettings};
+use crate::bulk::job;
 use crate::document::unhex;
+use crate::seal::Key;
 use crate::telemetry::trace::TraceSettings;
-use crate::{access, cache, http, store, worker};
+use crate::{access, cache, http, record, store, webhook, worker};
 
 /// The defaults, with a comment on each.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -48,6 +51,14 @@ pub struct Config {
     pub cache: cache::Settings,
     /// Where things last.
     pub store: store::Settings,
+    /// How mailings are made.
+    pub bulk: job::Settings,
+    /// How plans and agreements are kept.
+    pub records: record::Settings,
+    /// How they are signed.
+    pub signing: crate::signing::Settings,
+    /// How the end of jobs is told.
+    pub webhooks: webhook::Settings,
     /// Who may call.
     pub access: access::Settings,
     /// How often a tenant may call.
@@ -64,6 +75,10 @@ struct Tree {
     server: Server,
     tls: TlsTable,
     store: StoreTable,
+    bulk: BulkTable,
+    records: RecordsTable,
+    signing: signing::SigningTable,
+    webhooks: WebhooksTable,
     access: AccessTable,
     oauth: OauthTable,
     telemetry: TelemetryTable,
@@ -102,6 +117,65 @@ struct StoreTable {
     url: Zeroizing<String>,
     url_file: String,
     connections: u32,
+    key: Zeroizing<String>,
+    key_file: String,
+}
+
+#[derive(Deserialize)]
+struct BulkTable {
+    chunks_at_once: usize,
+    keep_days: u64,
+    list_mib: usize,
+    heartbeat_seconds: u64,
+    open_jobs: u32,
+}
+
+impl BulkTable {
+    fn settings(&self, within: &mut impl FnMut(&str, u64, u64, u64)) -> job::Settings {
+        within("bulk.chunks_at_once", self.chunks_at_once as u64, 1, 64);
+        within("bulk.keep_days", self.keep_days, 1, 366);
+        within("bulk.list_mib", self.list_mib as u64, 1, 65_536);
+        within("bulk.open_jobs", self.open_jobs.into(), 1, 1_000_000);
+        within("bulk.heartbeat_seconds", self.heartbeat_seconds, 1, 600);
+        job::Settings {
+            at_once: self.chunks_at_once,
+            keep: Duration::from_hours(24 * self.keep_days),
+            largest: self.list_mib << 20,
+            heartbeat: Duration::from_secs(self.heartbeat_seconds),
+            open_jobs: self.open_jobs,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RecordsTable {
+    retention_years: u16,
+}
+
+#[derive(Deserialize)]
+struct WebhooksTable {
+    allow: String,
+    allow_http: bool,
+    timeout_ms: u64,
+}
+
+impl WebhooksTable {
+    fn settings(&self, problems: &mut Vec<String>) -> webhook::Settings {
+        let named = self.allow.split(',').map(str::trim).filter(|target| !target.is_empty());
+        let mut allow = Vec::new();
+        for target in named {
+            match target.parse() {
+                Ok(target) => allow.push(target),
+                Err(error) => problems.push(format!("`webhooks.allow`: `{target}` is {error}")),
+            }
+        }
+        webhook::Settings {
+            http: self.allow_http,
+            allow,
+            timeout: Duration::from_millis(self.timeout_ms),
+            ..webhook::Settings::default()
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -201,18 +275,7 @@ impl Config {
         if bind.is_err() {
             problems.push("`server.bind` is an address and a port, like `127.0.0.1:8080`".to_owned());
         }
-        let metrics_bind = match tree.telemetry.metrics_bind.as_str() {
-            "" => None,
-            text => {
-                let address = text.parse().ok();
-                if address.is_none() {
-                    problems.push(
-                        "`telemetry.metrics_bind` is an address and a port, like `127.0.0.1:9090`, or empty".to_owned(),
-                    );
-                }
-                address
-            }
-        };
+        let metrics_bind = tree.telemetry.metrics_bind(problems);
         let mut within = |name: &str, value: u64, low: u64, high: u64| {
             if !(low..=high).contains(&value) {
                 problems.push(format!("`{name}` is {value}; it is at least {low} and at most {high}"));
@@ -236,6 +299,11 @@ impl Config {
         within("server.threads", tree.server.threads as u64, 0, 256);
         within("server.connections", tree.server.connections as u64, 1, 1_000_000);
         within("store.connections", tree.store.connections.into(), 1, 1000);
+        let bulk = tree.bulk.settings(&mut within);
+        within("records.retention_years", tree.records.retention_years.into(), 1, 1000);
+        within("signing.timeout_ms", tree.signing.timeout_ms, 100, 60_000);
+        within("signing.prepared_minutes", tree.signing.prepared_minutes, 1, 10_080);
+        within("webhooks.timeout_ms", tree.webhooks.timeout_ms, 100, 60_000);
         within("access.remember_seconds", tree.access.remember_seconds, 0, 3600);
         within("telemetry.trace_percent", tree.telemetry.trace_percent, 0, 100);
         within("access.burst", tree.access.burst.into(), 1, 1_000_000);
@@ -249,6 +317,9 @@ impl Config {
         };
         let cache = tree.cache.settings(problems);
         let store_url = secret("store.url", &tree.store.url, &tree.store.url_file, problems);
+        let webhooks = tree.webhooks.settings(problems);
+        let signing = tree.signing.settings(problems);
+        let store_key = tree.store.key(problems);
         let tokens = tree.oauth.settings(problems);
         let traces = tree.telemetry.traces(problems);
         if problems.len() > before {
@@ -280,7 +351,12 @@ impl Config {
             store: store::Settings {
                 url: store_url.map(|url| if url.is_empty() { Zeroizing::new(STORE.to_owned()) } else { url })?,
                 connections: tree.store.connections,
+                key: store_key?,
             },
+            bulk,
+            records: record::Settings { retention_years: tree.records.retention_years },
+            signing,
+            webhooks,
             access: access::Settings {
                 open: tree.access.open,
                 remember: Duration::from_secs(tree.access.remember_seconds),
@@ -290,6 +366,22 @@ impl Config {
                 .zip(NonZeroU32::new(tree.access.burst))
                 .map(|(rate, burst)| LimitSettings { rate, burst }),
         })
+    }
+}
+
+impl StoreTable {
+    /// The key, if one is set; nothing when what is set is none.
+    #[expect(clippy::option_option, reason = "no key is right, a wrong one is not")]
+    fn key(&self, problems: &mut Vec<String>) -> Option<Option<Key>> {
+        let key = secret("store.key", &self.key, &self.key_file, problems)?;
+        if key.is_empty() {
+            return Some(None);
+        }
+        let key = unhex(&key).map(Key::new);
+        if key.is_none() {
+            problems.push("`store.key` is 64 hexadecimal digits; `openssl rand -hex 32` makes them".to_owned());
+        }
+        key.map(Some)
     }
 }
 
@@ -335,6 +427,18 @@ fn is_safe(url: &reqwest::Url) -> bool {
 }
 
 impl TelemetryTable {
+    fn metrics_bind(&self, problems: &mut Vec<String>) -> Option<SocketAddr> {
+        if self.metrics_bind.is_empty() {
+            return None;
+        }
+        let address = self.metrics_bind.parse().ok();
+        if address.is_none() {
+            problems
+                .push("`telemetry.metrics_bind` is an address and a port, like `127.0.0.1:9090`, or empty".to_owned());
+        }
+        address
+    }
+
     fn traces(&self, problems: &mut Vec<String>) -> Option<TraceSettings> {
         let headers = secret("telemetry.otlp_headers", &self.otlp_headers, &self.otlp_headers_file, problems)?;
         if self.otlp_url.is_empty() {

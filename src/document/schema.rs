@@ -6,8 +6,8 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::{
-    AnnualPlan, ConsentForm, CooperationAgreement, HomeSchoolGuide, Kind, MeetingSchedule, ParentLetter,
-    SoveiActivityPlan,
+    AnnualPlan, ConsentForm, CooperationAgreement, HomeSchoolGuide, Kind, Mailing, MailingPupil, MailingRecipient,
+    MeetingSchedule, ParentLetter, SoveiActivityPlan,
 };
 
 /// Format of a day that exists. A value of the wrong shape is left to the pattern.
@@ -35,23 +35,38 @@ pub(crate) fn json_schema_of<T: schemars::JsonSchema>() -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
-/// The schemas of all kinds and of what they are made of, as components of an OpenAPI 3.0 document.
+/// The schemas of all kinds, of mailings, and of what they are made of, as components of an OpenAPI 3.0 document.
 #[must_use]
 pub fn openapi_components() -> Map<String, Value> {
+    let mut generator = openapi_generator();
+    for kind in Kind::ALL {
+        subschema(kind, &mut generator);
+    }
+    generator.subschema_for::<Mailing>();
+    generator.subschema_for::<MailingPupil>();
+    generator.subschema_for::<MailingRecipient>();
+    generator.take_definitions(true)
+}
+
+/// The schemas of a type of an answer and of what it is made of, as components of an OpenAPI 3.0 document.
+pub(crate) fn openapi_components_of<T: schemars::JsonSchema>() -> Map<String, Value> {
+    let mut generator = openapi_generator();
+    generator.subschema_for::<T>();
+    generator.take_definitions(true)
+}
+
+fn openapi_generator() -> SchemaGenerator {
     let mut settings = SchemaSettings::openapi3();
     settings.transforms.clear();
     let settings = settings
         .with_transform(RecursiveTransform(collapse_enumerations))
         .with_transform(RecursiveTransform(wrap_references))
+        .with_transform(RecursiveTransform(drop_defaults_of_objects))
         .with_transform(ReplaceConstValue::default())
         .with_transform(ReplacePrefixItems::default())
         .with_transform(AddNullable::default())
         .with_transform(RecursiveTransform(examples_to_example));
-    let mut generator = settings.into_generator();
-    for kind in Kind::ALL {
-        subschema(kind, &mut generator);
-    }
-    generator.take_definitions(true)
+    settings.into_generator()
 }
 
 fn root(kind: Kind, generator: &mut SchemaGenerator) -> Schema {
@@ -106,6 +121,15 @@ fn collapse_enumerations(schema: &mut Schema) {
         let own = object.get("description").and_then(Value::as_str).unwrap_or_default();
         let text = format!("{own}\n\n{}.", told.join("; ")).trim().to_owned();
         object.insert("description".into(), json!(text));
+    }
+}
+
+/// An object as the default of a member is more than generators of clients take; its own members have their defaults.
+fn drop_defaults_of_objects(schema: &mut Schema) {
+    if let Some(object) = schema.as_object_mut()
+        && object.get("default").is_some_and(Value::is_object)
+    {
+        object.remove("default");
     }
 }
 

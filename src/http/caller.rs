@@ -93,6 +93,34 @@ impl Needs for ToRender {
     const SCOPE: Scope = Scope::Render;
 }
 
+/// To send many documents at once.
+pub(super) struct ToBulk;
+
+impl Needs for ToBulk {
+    const SCOPE: Scope = Scope::Bulk;
+}
+
+/// To read plans and agreements.
+pub(super) struct ToReadPlans;
+
+impl Needs for ToReadPlans {
+    const SCOPE: Scope = Scope::PlanRead;
+}
+
+/// To write plans and agreements.
+pub(super) struct ToWritePlans;
+
+impl Needs for ToWritePlans {
+    const SCOPE: Scope = Scope::PlanWrite;
+}
+
+/// To sign plans and agreements.
+pub(super) struct ToSign;
+
+impl Needs for ToSign {
+    const SCOPE: Scope = Scope::Sign;
+}
+
 /// To look after what is kept of a tenant.
 pub(super) struct ToAdminister;
 

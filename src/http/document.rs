@@ -172,6 +172,7 @@ impl DocumentApi {
             standard: wanted.standard.map(PdfStandard::from),
             page: wanted.page.map_or(defaults.page, usize::from),
             dpi: wanted.dpi.unwrap_or(defaults.dpi),
+            ..defaults
         };
         let asked = negotiate::locale(headers);
         let freshness = negotiate::freshness(headers);
@@ -193,8 +194,11 @@ impl DocumentApi {
 
     async fn check<T: OfKind>(&self, headers: &HeaderMap, body: Unchecked<T>) -> Validation {
         let asked = negotiate::locale(headers);
-        let report =
-            self.pipeline.report(T::KIND, &body.body).await.map_err(|error| Problem::of_production(&error, asked))?;
+        let report = self
+            .pipeline
+            .report(T::KIND, &body.body, Priority::Interactive)
+            .await
+            .map_err(|error| Problem::of_production(&error, asked))?;
         let locale = asked.unwrap_or(report.locale);
         let tell = |findings: Vec<crate::validate::Finding>| -> Vec<Fault> {
             findings.iter().map(|finding| finding.tell(locale).into()).collect()

@@ -6,6 +6,9 @@ mod context;
 mod document;
 mod failure;
 mod health;
+mod job;
+mod job_body;
+mod job_view;
 mod kind;
 mod negotiate;
 mod outer;
@@ -13,10 +16,15 @@ mod pages;
 mod payload;
 mod phase;
 mod problem;
+mod record;
+mod record_view;
 mod representation;
 mod server;
+mod signature;
 mod spec;
 mod stored;
+mod verify;
+mod verify_body;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +34,11 @@ use poem_openapi::OpenApiService;
 
 use crate::access::{Access, Limiter};
 use crate::audit::Audit;
+use crate::bulk::job::Jobs;
+use crate::document::{AnnualPlan, CooperationAgreement};
 use crate::pipeline::Pipeline;
+use crate::record::Records;
+use crate::signing::Signing;
 use crate::store::Store;
 use caller::Door;
 use outer::Outer;
@@ -35,13 +47,22 @@ pub use pages::Scrape;
 pub use phase::Phase;
 pub use server::{Server, ServerError, ServerSettings, TlsFiles, check_tls};
 pub use spec::openapi;
+pub use verify::Trust;
 
 /// What the operations work with.
 pub struct Parts {
     /// Makes documents.
     pub pipeline: Pipeline,
+    /// Makes mailings.
+    pub jobs: Jobs,
+    /// Plans and agreements.
+    pub records: Records,
+    /// Has plans and agreements signed.
+    pub signing: Signing,
     /// What lasts.
     pub store: Store,
+    /// Who is trusted when signatures are judged.
+    pub trust: Trust,
     /// Lets callers in.
     pub access: Arc<Access>,
     /// Counts their requests.
@@ -57,10 +78,16 @@ pub struct Parts {
 }
 
 fn service(parts: Parts) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
-    let Parts { pipeline, store, access, audit, phase, .. } = parts;
+    let Parts { pipeline, jobs, records, signing, store, trust, access, audit, phase, .. } = parts;
     let apis = (
         document::DocumentApi { pipeline: pipeline.clone(), audit: audit.clone() },
         stored::StoredApi { pipeline: pipeline.clone(), audit: audit.clone() },
+        job::JobApi { jobs, audit: audit.clone(), phase: phase.clone() },
+        record::RecordApi::<AnnualPlan>::new(records.clone(), signing.clone(), audit.clone()),
+        record::RecordApi::<CooperationAgreement>::new(records, signing.clone(), audit.clone()),
+        signature::SignatureApi::<AnnualPlan>::new(signing.clone(), audit.clone()),
+        signature::SignatureApi::<CooperationAgreement>::new(signing, audit.clone()),
+        verify::VerifyApi::new(pipeline.clone(), store.clone(), audit.clone(), trust),
         kind::KindApi,
         audit::AuditApi { store: store.clone() },
         health::HealthApi { pipeline, store, access, audit: audit.health(), phase },

@@ -123,6 +123,9 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }
+        if path.starts_with("/v1/jobs") && !response.headers().contains_key(header::CACHE_CONTROL) {
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         context.add_limit(response.headers_mut());
         if let Ok(value) = HeaderValue::from_str(id) {
             response.headers_mut().insert(REQUEST_ID, value);

@@ -9,6 +9,7 @@ use poem::http::header;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
@@ -19,7 +20,7 @@ use crate::document::{
     AnnualPlan, ConsentForm, CooperationAgreement, HomeSchoolGuide, Kind, MeetingSchedule, ParentLetter,
     SoveiActivityPlan,
 };
-use crate::validate::MAX_BODY;
+use crate::validate::{MAX_BODY, read_json};
 
 /// Most bytes of a body that is too large which are read and thrown away, so that a caller who
 /// sends before it listens gets the answer rather than a broken connection.
@@ -78,8 +79,7 @@ impl<T: OfKind> Payload for Unchecked<T> {
     const CONTENT_TYPE: &'static str = "application/json";
 
     fn check_content_type(content_type: &str) -> bool {
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/json")
+        is_json(content_type)
     }
 
     fn schema_ref() -> MetaSchemaRef {
@@ -96,19 +96,40 @@ impl<T: OfKind> ParsePayload for Unchecked<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let announced = request.headers().get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
-        if announced > DRAINED {
-            return Err(Problem::too_large().into());
-        }
-        let announced = usize::try_from(announced).unwrap_or(MAX_BODY);
-        let reading = read_bounded(body.take()?, announced);
-        let body = match request.data::<Arc<Context>>() {
-            Some(context) => timeout(context.body_timeout, reading).await.map_err(|_| Problem::too_slow())??,
-            None => reading.await?,
-        };
-        Ok(Self { body: body.into(), kind: PhantomData })
+        Ok(Self { body: read_whole(request, body).await?.into(), kind: PhantomData })
     }
+}
+
+/// The whole body, in the time that there is for it.
+async fn read_whole(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
+    if announced > DRAINED {
+        return Err(Problem::too_large().into());
+    }
+    let announced = usize::try_from(announced).unwrap_or(MAX_BODY);
+    let reading = read_bounded(body.take()?, announced);
+    match request.data::<Arc<Context>>() {
+        Some(context) => timeout(context.body_timeout, reading).await.map_err(|_| Problem::too_slow())?,
+        None => reading.await,
+    }
+}
+
+/// Refuses what is not JSON, or is packed: nothing is unpacked, so nothing can unfold to more than was sent.
+fn check_type(request: &Request) -> Result<()> {
+    if !request.content_type().is_some_and(is_json) {
+        return Err(poem_openapi::error::ContentTypeError::ExpectContentType.into());
+    }
+    let coding = request.headers().get(header::CONTENT_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::encoded().into());
+    }
+    Ok(())
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
 }
 
 impl<'a, T: OfKind> ApiExtractor<'a> for Unchecked<T> {
@@ -134,14 +155,56 @@ impl<'a, T: OfKind> ApiExtractor<'a> for Unchecked<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        if !request.content_type().is_some_and(Self::check_content_type) {
-            return Err(poem_openapi::error::ContentTypeError::ExpectContentType.into());
-        }
-        // Nothing is unpacked, so nothing can unfold to more than was sent.
-        let coding = request.headers().get(header::CONTENT_ENCODING);
-        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Problem::encoded().into());
-        }
+        check_type(request)?;
         <Self as ParsePayload>::from_request(request, body).await
+    }
+}
+
+/// A small body that is a `T`, read strictly. What is wrong with it is told without what it holds.
+pub(super) struct Small<T>(pub(super) T);
+
+impl<T: Type> Payload for Small<T> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_json(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Small<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        <Self as Payload>::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType { content_type: Self::CONTENT_TYPE, schema: Self::schema_ref() }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        check_type(request)?;
+        let bytes = read_whole(request, body).await?;
+        let value = read_json(&bytes).map_err(|error| Problem::unreadable(&error))?;
+        Ok(T::parse_from_json(Some(value)).map(Self).map_err(|_| Problem::not_of_form())?)
     }
 }

@@ -13,11 +13,17 @@ use poem_openapi::types::ToJSON;
 
 use crate::access::{Refusal, Scope};
 use crate::audit::NotNoted;
+use crate::bulk::job::JobError;
+use crate::bulk::list::ListFault;
 use crate::cache::NotRemoved;
 use crate::document::Locale;
 use crate::pipeline::ProduceError;
+use crate::record::state::State;
+use crate::record::{MOST_BYTES, MOST_VERSIONS, RecordError};
 use crate::render::RenderError;
+use crate::signing::SigningError;
 use crate::store::StoreError;
+use crate::telemetry::with_causes;
 use crate::validate::{Finding, MAX_BODY, Told, Unreadable};
 use crate::worker::WorkError;
 
@@ -64,6 +70,9 @@ pub(super) struct ProblemBody {
     request_id: String,
     /// Each fault of the body; empty when the problem is not one of the body's contents.
     errors: Vec<Fault>,
+    /// What can be done in the state that a plan or an agreement is in, when this can not.
+    #[oai(skip_serializing_if_is_none)]
+    allowed: Option<Vec<String>>,
 }
 
 /// A problem on its way out.
@@ -80,6 +89,8 @@ pub(super) struct Problem {
     length: Option<usize>,
     language: Option<Locale>,
     challenge: Option<Challenge>,
+    /// The state of a plan or an agreement in which something else is allowed.
+    state: Option<State>,
 }
 
 /// What `WWW-Authenticate` says (RFC 6750, 3).
@@ -119,6 +130,7 @@ impl Problem {
             length: None,
             language: None,
             challenge: None,
+            state: None,
         }
     }
 
@@ -204,7 +216,11 @@ impl Problem {
 
     /// The store does not answer.
     pub(super) fn of_store(error: &StoreError) -> Self {
-        tracing::error!(error = error as &dyn std::error::Error, "the store does not answer");
+        tracing::error!(error = with_causes(error), "the store does not answer");
+        Self::store_unavailable()
+    }
+
+    fn store_unavailable() -> Self {
         let mut problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "store-unavailable",
@@ -221,12 +237,255 @@ impl Problem {
     }
 
     pub(super) fn too_large() -> Self {
+        Self::larger_than(MAX_BODY)
+    }
+
+    /// A body, or a part of one, is larger than so many bytes.
+    pub(super) fn larger_than(most: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body-too-large",
             "the body is too large",
-            format!("at most {MAX_BODY} bytes"),
+            format!("at most {most} bytes"),
         )
+    }
+
+    /// A body is not of the form that its media type has, or lacks a part.
+    pub(super) fn bad_form(detail: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-form", "the body is wrong", detail)
+    }
+
+    /// Too much is waiting; there may be room after some seconds.
+    pub(super) fn busy(seconds: u64) -> Self {
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "too much to do",
+            "try again after the time in `Retry-After`",
+        );
+        problem.retry_after = Some(seconds);
+        problem
+    }
+
+    /// A job that is not taken, not found, or not as it would have to be.
+    pub(super) fn of_job(error: &JobError, locale: Option<Locale>) -> Self {
+        match error {
+            JobError::Unknown => Self::new(
+                StatusCode::NOT_FOUND,
+                "no-such-job",
+                "no such job",
+                "there is no such job, or it is no longer kept",
+            ),
+            JobError::Nothing(detail) => Self::new(StatusCode::NOT_FOUND, "not-there", "not there", *detail),
+            JobError::OtherContents => Self::new(
+                StatusCode::CONFLICT,
+                "idempotency-key-used",
+                "another mailing has this key",
+                "under this `Idempotency-Key` another mailing was sent; take a new key for a new mailing",
+            ),
+            JobError::NotNow(detail) => Self::new(StatusCode::CONFLICT, "not-now", "not in this state", *detail),
+            JobError::NoKey => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no-store-key",
+                "no jobs are taken",
+                "the service has no key to seal contents with; whoever runs it sets `store.key`",
+            ),
+            JobError::TooMany => {
+                let mut problem = Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too-many-jobs",
+                    "too many jobs",
+                    "so many jobs of yours are not done yet that no more are taken; try again when some are",
+                );
+                problem.retry_after = Some(60);
+                problem
+            }
+            JobError::Busy => Self::busy(10),
+            JobError::TooLarge(most) => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "the body is too large",
+                format!("at most {most} bytes; a longer list can be sent in lines (NDJSON), or in several jobs"),
+            ),
+            JobError::Form(detail) => Self::bad_form(detail),
+            JobError::Unreadable { .. } => {
+                Self::new(StatusCode::BAD_REQUEST, "unreadable-json", "the body is not JSON", error.to_string())
+            }
+            JobError::Mailing(findings) => Self::invalid(findings, locale.unwrap_or_default()),
+            JobError::List(faults) => Self::invalid_list(faults),
+            JobError::Webhook { member, reason } => {
+                let mut problem = Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "invalid-webhook",
+                    "the webhook can not be used",
+                    "1 fault; see `errors`",
+                );
+                problem.errors = vec![Fault {
+                    pointer: format!("/webhook/{member}"),
+                    code: "bad_webhook".to_owned(),
+                    detail: reason.clone(),
+                    hint: None,
+                }];
+                problem
+            }
+            JobError::Produce(error) => Self::of_production(error, locale),
+            JobError::Store(error) => Self::of_store(error),
+            JobError::Queue(error) => {
+                tracing::error!(error = with_causes(error), "the queue does not answer");
+                Self::store_unavailable()
+            }
+            JobError::Sealed => {
+                tracing::error!(%error, "a job can not be opened");
+                Self::internal()
+            }
+        }
+    }
+
+    /// A plan or an agreement that can not be signed in this way.
+    pub(super) fn of_signing(error: &SigningError, locale: Option<Locale>) -> Self {
+        let refused = |slug, title| Self::new(StatusCode::UNPROCESSABLE_ENTITY, slug, title, with_causes(error));
+        match error {
+            SigningError::Record(error) => Self::of_record(error, locale),
+            SigningError::Mark(ProduceError::Render(RenderError::Mark)) => {
+                refused("unprintable-signer", "the signature can not be shown")
+            }
+            SigningError::Mark(error) => Self::of_production(error, locale),
+            SigningError::NoKey => refused("no-such-key", "no such key"),
+            SigningError::Who => refused("invalid-signers", "the signers can not be asked"),
+            SigningError::OtherDocument => refused("other-document", "it is another document"),
+            SigningError::Sign(_)
+            | SigningError::Form(_)
+            | SigningError::NotSigned
+            | SigningError::NotRight(_)
+            | SigningError::NotTrusted(_) => refused("not-signed", "it can not be signed so"),
+        }
+    }
+
+    /// A plan or an agreement that can not be kept, found, or changed in this way.
+    pub(super) fn of_record(error: &RecordError, locale: Option<Locale>) -> Self {
+        let conflict = |slug, title, detail: &str| Self::new(StatusCode::CONFLICT, slug, title, detail);
+        match error {
+            RecordError::Unknown => Self::new(
+                StatusCode::NOT_FOUND,
+                "no-such-record",
+                "no such record",
+                "there is no such plan or agreement",
+            ),
+            RecordError::NoVersion => Self::new(
+                StatusCode::NOT_FOUND,
+                "no-such-version",
+                "no such version",
+                "there are fewer versions; `…/versions` lists them",
+            ),
+            RecordError::Cursor => Self::parameter("after", "what `next` of the page before says, as it is"),
+            RecordError::OtherContents => conflict(
+                "idempotency-key-used",
+                "another document has this key",
+                "under this `Idempotency-Key` another document was sent; take a new key for a new one",
+            ),
+            RecordError::Lost => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "changed-since",
+                "changed since it was seen",
+                "somebody has changed it; fetch it again and send its `ETag` in `If-Match`",
+            ),
+            RecordError::Changed => {
+                conflict("changed-meanwhile", "changed at the same moment", "somebody else was first; look at it again")
+            }
+            RecordError::NotNow { state, .. } => {
+                let mut problem = conflict("not-now", "not in this state", &error.to_string());
+                problem.state = Some(*state);
+                problem
+            }
+            RecordError::NotFinal => {
+                let detail = "the `status` of the document is not `final`; replace it by one whose status is";
+                conflict("not-final", "the document is not final", detail)
+            }
+            RecordError::Retained { until } => {
+                let until =
+                    jiff::Timestamp::from_millisecond(*until).map_or_else(|_| "?".to_owned(), |at| format!("{at:.0}"));
+                conflict("retained", "it has to be kept", &format!("a version of it is kept until {until}"))
+            }
+            RecordError::Held => conflict(
+                "held",
+                "it is held",
+                "nothing of it is deleted before somebody with the scope `admin` releases it",
+            ),
+            RecordError::NotHeld => conflict("not-held", "it is not held", "there is no hold to release"),
+            RecordError::TooMany => conflict(
+                "too-many-versions",
+                "too many versions",
+                &format!("it has {MOST_VERSIONS} versions; begin a new one"),
+            ),
+            RecordError::TooLarge => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "document-too-large",
+                "the document is too large",
+                format!("its file has more than {MOST_BYTES} bytes; make the logo smaller"),
+            ),
+            RecordError::Form { pointer, reason } => {
+                let (pointer, detail) = (pointer.clone(), (*reason).to_owned());
+                let mut problem = Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "invalid-signers",
+                    "the signers can not be asked",
+                    "1 fault; see `errors`",
+                );
+                problem.errors = vec![Fault { pointer, code: "bad_signer".to_owned(), detail, hint: None }];
+                problem
+            }
+            RecordError::NoKey => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no-store-key",
+                "no records are kept",
+                "the service has no key to seal contents with; whoever runs it sets `store.key`",
+            ),
+            RecordError::Produce(error) => Self::of_production(error, locale),
+            RecordError::Store(error) => Self::of_store(error),
+            RecordError::Sealed => {
+                tracing::error!(%error, "a record can not be opened");
+                Self::internal()
+            }
+        }
+    }
+
+    /// A change without a word on what it is a change of.
+    pub(super) fn unconditional() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "condition-missing",
+            "`If-Match` is missing",
+            "send the `ETag` of what you have seen in `If-Match`, so that nobody's change is lost",
+        )
+    }
+
+    /// The body is JSON of another form.
+    pub(super) fn not_of_form() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad-form",
+            "the body is wrong",
+            "it is not of the form that the API description asks for",
+        )
+    }
+
+    /// All faults of the columns of a list.
+    fn invalid_list(faults: &[ListFault]) -> Self {
+        let count = faults.len();
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-list",
+            "the list can not be used",
+            format!("{count} {}; see `errors`", if count == 1 { "fault" } else { "faults" }),
+        );
+        let fault = |fault: &ListFault| Fault {
+            pointer: "/list".to_owned(),
+            code: "bad_list".to_owned(),
+            detail: fault.to_string(),
+            hint: Some(fault.hint().to_owned()),
+        };
+        problem.errors = faults.iter().map(fault).collect();
+        problem
     }
 
     pub(super) fn too_slow() -> Self {
@@ -301,6 +560,16 @@ impl Problem {
         )
     }
 
+    /// The body is of none of some media types.
+    pub(super) fn not_of_types(types: &[&str]) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "the body is of another type",
+            format!("send it as one of: {}", types.join(", ")),
+        )
+    }
+
     fn parameter(name: &str, detail: &str) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -310,7 +579,7 @@ impl Problem {
         )
     }
 
-    fn internal() -> Self {
+    pub(super) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal-error",
@@ -375,6 +644,7 @@ impl Problem {
             instance: instance.to_owned(),
             request_id: request_id.to_owned(),
             errors: self.errors,
+            allowed: self.state.map(|state| state.steps().into_iter().map(|step| step.name().to_owned()).collect()),
         };
         let mut response = Response::builder()
             .status(self.status)
@@ -415,20 +685,12 @@ impl Problem {
                 tracing::error!(diagnostic, "a shipped template failed");
                 Self::internal()
             }
-            ProduceError::Render(RenderError::Encode) | ProduceError::Work(WorkError::Crashed) => {
+            ProduceError::Render(RenderError::Encode | RenderError::Fields(_) | RenderError::Mark)
+            | ProduceError::Work(WorkError::Crashed) => {
                 tracing::error!(%error, "rendering failed");
                 Self::internal()
             }
-            ProduceError::Work(WorkError::Busy { retry_after }) => {
-                let mut problem = Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "busy",
-                    "too much to do",
-                    "try again after the time in `Retry-After`",
-                );
-                problem.retry_after = Some(*retry_after);
-                problem
-            }
+            ProduceError::Work(WorkError::Busy { retry_after }) => Self::busy(*retry_after),
             ProduceError::Work(WorkError::Deadline) => Self::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "deadline",
@@ -449,9 +711,13 @@ impl Problem {
 fn bounds(parameter: &str) -> &'static str {
     match parameter {
         "standard" => "one of `a-2a+ua-1` (with `+` written as `%2B`), `a-2a`, `ua-1`, `a-2b`, `plain`",
-        "page" => "a whole number from 1 to 1000",
+        "page" | "limit" => "a whole number from 1 to 1000",
         "dpi" => "a whole number from 36 to 300",
         "locale" => "one of `nb`, `nn`, `en`",
+        "revocation" => "one of `required`, `if_present`",
+        "on_invalid" => "one of `reject`, `skip`",
+        "status" => "one of those that the API description names",
+        "part" | "pages_per_file" => "a whole number from 1",
         _ => "not of the form that the API description asks for",
     }
 }

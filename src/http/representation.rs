@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD, URL_SAFE_NO_PAD};
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header as names};
+use poem::web::headers::{ETag, HeaderMapExt, IfNoneMatch};
 use poem::{Body, Response};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaSchema, MetaSchemaRef};
 use poem_openapi::types::Type;
@@ -10,7 +11,7 @@ use poem_openapi::types::Type;
 use crate::cache::{Id, Source};
 use crate::pipeline::{Delivered, Freshness};
 
-const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+pub(super) const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const WARNINGS: HeaderName = HeaderName::from_static("skoledok-warnings");
 const PAGES: HeaderName = HeaderName::from_static("skoledok-pages");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -26,6 +27,17 @@ pub(super) fn location(id: Id) -> HeaderValue {
 /// The strong entity tag of a document.
 pub(super) fn entity_tag(delivered: &Delivered) -> String {
     encoded("\"", &URL_SAFE_NO_PAD, &delivered.label.digest, "\"")
+}
+
+/// The strong entity tag of bytes by their SHA-256, and what `Repr-Digest` says of them.
+pub(super) fn tag_and_digest(hash: &[u8; 32]) -> (String, String) {
+    (encoded("\"", &URL_SAFE_NO_PAD, hash, "\""), encoded("sha-256=:", &STANDARD, hash, ":"))
+}
+
+/// Whether the caller has what has this entity tag (RFC 9110, 13.1.2).
+pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let wanted = headers.typed_get::<IfNoneMatch>();
+    tag.parse::<ETag>().is_ok_and(|tag| wanted.is_some_and(|wanted| !wanted.precondition_passes(&tag)))
 }
 
 /// Bytes as base64 between two words, without growing on the way.

@@ -129,7 +129,7 @@ impl StoredApi {
 }
 
 /// As much of a document as the headers ask for (RFC 9110, 13.2.2 and 14.2).
-fn show(headers: &HeaderMap, delivered: &Delivered) -> Result<Response, Problem> {
+pub(super) fn show(headers: &HeaderMap, delivered: &Delivered) -> Result<Response, Problem> {
     if ![header::IF_NONE_MATCH, header::RANGE].iter().any(|name| headers.contains_key(name)) {
         return Ok(representation::whole(delivered));
     }

@@ -1,6 +1,6 @@
 //! Faults on demand, for the tests of the worker pool. Not part of a release build.
 //!
-//! A body whose `archive_metadata.document_id` is the value of `SKOLEDOK_TEST_FAULT` with the name of a
+//! A body whose `archive_metadata.document_id`, or in a mailing the class of the recipient, is the value of `SKOLEDOK_TEST_FAULT` with the name of a
 //! fault behind it, like `key-loop`, makes a worker that was started with that variable fail so.
 
 use serde_json::Value;
@@ -13,11 +13,9 @@ use crate::validate;
 pub(crate) const VARIABLE: &str = "SKOLEDOK_TEST_FAULT";
 
 pub(super) fn strike(engine: &Engine, body: &Value) {
-    let (Ok(key), Some(id)) =
-        (std::env::var(VARIABLE), body.pointer("/archive_metadata/document_id").and_then(Value::as_str))
-    else {
-        return;
-    };
+    let places = ["/archive_metadata/document_id", "/recipients/0/class"];
+    let id = places.iter().find_map(|place| body.pointer(place).and_then(Value::as_str));
+    let (Ok(key), Some(id)) = (std::env::var(VARIABLE), id) else { return };
     // The number at the end makes documents of one fault differ.
     let Some((fault, _)) = id.strip_prefix(&key).and_then(|rest| rest.trim_start_matches('-').split_once('-')) else {
         return;

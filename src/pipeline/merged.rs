@@ -3,20 +3,38 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::task::{Answer, Task};
-use super::{Label, Order, ProduceError, Produced, ask, produce_and_tell};
+use super::{Label, Order, ProduceError, Produced, produce_and_tell, read_answer};
 use crate::document::{Kind, Language, Locale, Mailing, PdfStandard};
 use crate::merge::fields::{MergeFault, TemplateFault};
 use crate::merge::letter::{Draft, Faults, LetterFacts, LetterToMany};
 use crate::render::{Engine, Options};
 use crate::validate::{self, Arg, Checked, Code, Finding, Unreadable, read_json};
-use crate::worker::{Pool, Priority};
+use crate::worker::{self, Pool, Priority, WorkError};
 
-/// A mailing as it goes to render processes.
+/// What is wanted of a mailing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) enum Wish {
+    /// Examine its letter.
+    Examine,
+    /// Merge and make one letter.
+    Merge(Options),
+    /// Merge and check one letter, and count its pages if that is wanted.
+    Count(bool),
+}
+
+/// BLAKE3 of all bytes of a mailing.
+type Hash = [u8; blake3::OUT_LEN];
+
+/// A mailing as it goes to render processes: whole to one that does not have it, and else by its hash.
 #[derive(Debug, Clone)]
-pub struct MailingBytes(Arc<[u8]>);
+pub struct MailingBytes {
+    bytes: Bytes,
+    hash: Hash,
+}
 
 impl MailingBytes {
     /// The mailing, written once for all its letters.
@@ -24,47 +42,97 @@ impl MailingBytes {
     /// # Errors
     /// Never: a mailing is JSON.
     pub fn new(mailing: &Mailing) -> Result<Self, serde_json::Error> {
-        Ok(Self(serde_json::to_vec(mailing)?.into()))
+        let bytes = serde_json::to_vec(mailing)?;
+        Ok(Self { hash: blake3::hash(&bytes).into(), bytes: bytes.into() })
     }
 
     /// The bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// The mailing and what goes with it, for the pipe: the length of the mailing, the mailing, the rest.
     fn with(&self, rest: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-        [&length.to_le_bytes(), &*self.0, rest].concat()
+        let length = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        [&length.to_le_bytes(), &*self.bytes, rest].concat()
+    }
+
+    /// The same by its hash: the length of nothing, the hash, the rest.
+    fn named_with(&self, rest: &[u8]) -> Vec<u8> {
+        [&0_u32.to_le_bytes(), &self.hash[..], rest].concat()
     }
 }
 
-/// What a render process keeps of the mailing that it worked for last.
+/// Most mailings that a render process keeps.
+const KEPT: usize = 4;
+/// Most bytes that they have together, where there are several; what is made of them takes a few times as much.
+const KEPT_BYTES: usize = 4 * validate::MAX_BODY;
+
+/// What a render process keeps of the mailings that it worked for last, so that each is sent and parsed once.
 #[derive(Default)]
 pub(super) struct Kept {
-    bytes: Vec<u8>,
-    letter: Option<LetterToMany>,
+    /// The one of the last task at the end.
+    mailings: Vec<KeptMailing>,
+}
+
+struct KeptMailing {
+    hash: Hash,
+    bytes: usize,
+    letter: LetterToMany,
 }
 
 impl Kept {
-    /// The letter of a message, and what goes with it.
-    fn letter<'a, 'b>(&'a mut self, message: &'b [u8]) -> Result<(&'a LetterToMany, &'b [u8]), ProduceError> {
-        let parts = message.split_first_chunk::<4>().and_then(|(length, rest)| {
-            let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-            rest.split_at_checked(length)
-        });
-        let (mailing, rest) = parts.ok_or_else(unreadable)?;
-        if self.letter.is_none() || self.bytes != mailing {
+    /// The letter of a message, and what goes with it. Nothing when the message has only the hash of a mailing that is not kept.
+    ///
+    /// # Errors
+    /// When the message can not be read, or the templates of the mailing that is in it.
+    pub(super) fn letter<'a, 'b>(
+        &'a mut self,
+        message: &'b [u8],
+    ) -> Result<Option<(&'a LetterToMany, &'b [u8])>, ProduceError> {
+        let (length, rest) = message.split_first_chunk::<4>().ok_or_else(unreadable)?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| unreadable())?;
+        let (hash, rest) = if length == 0 {
+            let (hash, rest) = rest.split_first_chunk().ok_or_else(unreadable)?;
+            (*hash, rest)
+        } else {
+            let (mailing, rest) = rest.split_at_checked(length).ok_or_else(unreadable)?;
+            (self.learn(mailing)?, rest)
+        };
+        Ok(self.find(&hash).map(|letter| (letter, rest)))
+    }
+
+    /// Keeps a mailing, under the hash of what came: nobody's word is taken for it.
+    fn learn(&mut self, mailing: &[u8]) -> Result<Hash, ProduceError> {
+        let hash = blake3::hash(mailing).into();
+        if self.find(&hash).is_none() {
             let read: Mailing = serde_json::from_slice(mailing).map_err(|_| unreadable())?;
             let letter = LetterToMany::parse(&read).map_err(|faults| ProduceError::Invalid {
                 violations: of_templates(&faults),
                 locale: Locale::default(),
             })?;
-            mailing.clone_into(&mut self.bytes);
-            self.letter = Some(letter);
+            self.mailings.push(KeptMailing { hash, bytes: mailing.len(), letter });
+            self.forget();
         }
-        Ok((self.letter.as_ref().ok_or_else(unreadable)?, rest))
+        Ok(hash)
+    }
+
+    fn find(&mut self, hash: &Hash) -> Option<&LetterToMany> {
+        let at = self.mailings.iter().position(|kept| kept.hash == *hash)?;
+        self.mailings[at..].rotate_left(1);
+        self.mailings.last().map(|kept| &kept.letter)
+    }
+
+    /// Forgets what was not used for longest, but never the last one.
+    fn forget(&mut self) {
+        let mut bytes = 0;
+        let fits = |kept: &&KeptMailing| {
+            bytes += kept.bytes;
+            bytes <= KEPT_BYTES
+        };
+        let count = self.mailings.iter().rev().take(KEPT).take_while(fits).count().max(1);
+        self.mailings.drain(..self.mailings.len().saturating_sub(count));
     }
 }
 
@@ -83,8 +151,7 @@ fn of_templates(faults: &Faults<TemplateFault>) -> Vec<Finding> {
 }
 
 /// What is wrong with the letter itself, whoever gets it, or else what has to be known of it.
-pub(super) fn examine(engine: &Engine, kept: &mut Kept, message: &[u8]) -> Result<LetterFacts, ProduceError> {
-    let (letter, _) = kept.letter(message)?;
+pub(super) fn examine(engine: &Engine, letter: &LetterToMany) -> Result<LetterFacts, ProduceError> {
     let facts = letter.facts();
     let mut violations = Vec::new();
     if !facts.languages.contains(&facts.fallback) {
@@ -137,37 +204,34 @@ fn tags(languages: &[Language]) -> String {
 /// Merges and makes one letter.
 pub(super) fn produce(
     engine: &Engine,
-    kept: &mut Kept,
-    message: &[u8],
+    letter: &LetterToMany,
+    draft: &[u8],
     options: Options,
     laid_out: &mut dyn FnMut(),
 ) -> Result<Produced, ProduceError> {
-    let (body, letter, draft) = compose(engine, kept, message)?;
+    let (body, draft) = compose(engine, letter, draft)?;
+    #[cfg(debug_assertions)]
+    super::fault::strike(engine, &body);
     let made = produce_and_tell(engine, Order { kind: Kind::ParentLetter, body, options }, laid_out);
     made.map_err(|error| placed(error, letter, &draft))
 }
 
 /// Merges one letter, checks it, and counts its pages if that is wanted, which takes much longer.
-pub(super) fn count(engine: &Engine, kept: &mut Kept, message: &[u8], pages: bool) -> Result<usize, ProduceError> {
-    let (body, letter, draft) = compose(engine, kept, message)?;
+pub(super) fn count(engine: &Engine, letter: &LetterToMany, draft: &[u8], pages: bool) -> Result<usize, ProduceError> {
+    let (body, draft) = compose(engine, letter, draft)?;
     let Checked { locale, outcome, .. } = validate::check(Kind::ParentLetter, body, engine.coverage());
     let document = outcome.map_err(|violations| ProduceError::Invalid { violations, locale });
     let document = document.map_err(|error| placed(error, letter, &draft))?;
     if pages { Ok(engine.pages(&document)?) } else { Ok(0) }
 }
 
-fn compose<'a>(
-    engine: &Engine,
-    kept: &'a mut Kept,
-    message: &[u8],
-) -> Result<(Value, &'a LetterToMany, Draft), ProduceError> {
-    let (letter, rest) = kept.letter(message)?;
-    let draft = read_json(rest)?;
+fn compose(engine: &Engine, letter: &LetterToMany, draft: &[u8]) -> Result<(Value, Draft), ProduceError> {
+    let draft = read_json(draft)?;
     let draft: Draft = serde_json::from_value(draft).map_err(|_| unreadable())?;
     let locale = draft.language.locale().unwrap_or_default();
     let mut violations = of_fields(&draft, engine);
     match letter.compose(&draft) {
-        Ok(body) if violations.is_empty() => Ok((body, letter, draft)),
+        Ok(body) if violations.is_empty() => Ok((body, draft)),
         Ok(_) => Err(ProduceError::Invalid { violations, locale }),
         Err(faults) => {
             violations.extend(faults.iter().map(|(text, fault)| of_merging(text, fault, &draft)));
@@ -239,14 +303,33 @@ fn placed(error: ProduceError, letter: &LetterToMany, draft: &Draft) -> ProduceE
     }
 }
 
+/// Has something done of a mailing. It is sent by its hash, and whole only to a process that is new or does not know it.
+async fn ask_of(
+    pool: &Pool,
+    mailing: &MailingBytes,
+    wish: Wish,
+    draft: Vec<u8>,
+) -> Result<(Answer, Bytes), ProduceError> {
+    let task = Task::OfMailing(wish);
+    let named = task.with_body(&mailing.named_with(&draft));
+    let mailing = mailing.clone();
+    let whole = Arc::new(move || task.with_body(&mailing.with(&draft)));
+    let anew = Arc::clone(&whole);
+    let answer = pool.run(worker::Task::resting(named, move || anew()), Priority::Bulk).await?;
+    match read_answer(&answer)? {
+        (Answer::UnknownMailing, _) => read_answer(&pool.run(whole(), Priority::Bulk).await?),
+        answer => Ok(answer),
+    }
+}
+
 /// Has a mailing examined before anything is made of it.
 ///
 /// # Errors
 /// All that is wrong with the letter itself, by places in the mailing.
 pub async fn examine_mailing(pool: &Pool, mailing: &MailingBytes) -> Result<LetterFacts, ProduceError> {
-    match ask(pool, Task::Examine, &mailing.with(&[]), Priority::Bulk).await? {
+    match ask_of(pool, mailing, Wish::Examine, Vec::new()).await? {
         (Answer::Examined(facts), _) => Ok(facts),
-        _ => Err(crate::worker::WorkError::Crashed.into()),
+        _ => Err(WorkError::Crashed.into()),
     }
 }
 
@@ -261,9 +344,9 @@ pub async fn merge(
     options: Options,
 ) -> Result<(Label, Bytes), ProduceError> {
     let draft = serde_json::to_vec(draft).map_err(|_| unreadable())?;
-    match ask(pool, Task::Merge(options), &mailing.with(&draft), Priority::Bulk).await? {
+    match ask_of(pool, mailing, Wish::Merge(options), draft).await? {
         (Answer::Produced(label), bytes) => Ok((label, bytes)),
-        _ => Err(crate::worker::WorkError::Crashed.into()),
+        _ => Err(WorkError::Crashed.into()),
     }
 }
 
@@ -285,8 +368,72 @@ pub async fn check_letter(pool: &Pool, mailing: &MailingBytes, draft: &Draft) ->
 
 async fn checked(pool: &Pool, mailing: &MailingBytes, draft: &Draft, pages: bool) -> Result<usize, ProduceError> {
     let draft = serde_json::to_vec(draft).map_err(|_| unreadable())?;
-    match ask(pool, Task::Count(pages), &mailing.with(&draft), Priority::Bulk).await? {
+    match ask_of(pool, mailing, Wish::Count(pages), draft).await? {
         (Answer::Counted(pages), _) => Ok(pages),
-        _ => Err(crate::worker::WorkError::Crashed.into()),
+        _ => Err(WorkError::Crashed.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A mailing whose school has this name.
+    fn mailing(name: &str) -> MailingBytes {
+        let letter = json!({"letter": {"school": {"name": name}, "title": "a", "body": "b"}});
+        let mailing: Mailing = serde_json::from_value(letter).expect("the mailing has its shape");
+        MailingBytes::new(&mailing).expect("a mailing is JSON")
+    }
+
+    /// The name of the school for which a message is taken, and what goes with it.
+    fn read(kept: &mut Kept, message: &[u8]) -> Option<(String, String)> {
+        let (letter, rest) = kept.letter(message).expect("the message can be read")?;
+        Some((letter.facts().school.expect("the school has a name"), String::from_utf8_lossy(rest).into_owned()))
+    }
+
+    #[test]
+    fn a_mailing_that_came_whole_is_known_by_its_hash_and_no_other_is() {
+        let (one, other, mut kept) = (mailing("En"), mailing("To"), Kept::default());
+        let expected = |name: &str| Some((name.to_owned(), "draft".to_owned()));
+        assert_eq!(read(&mut kept, &one.named_with(b"draft")), None);
+        assert_eq!(read(&mut kept, &one.with(b"draft")), expected("En"));
+        assert_eq!(read(&mut kept, &other.named_with(b"draft")), None, "the other one is not known");
+        for _ in 0..2 {
+            assert_eq!(read(&mut kept, &other.with(b"draft")), expected("To"));
+            assert_eq!(read(&mut kept, &one.named_with(b"draft")), expected("En"));
+            assert_eq!(read(&mut kept, &other.named_with(b"draft")), expected("To"));
+        }
+        let mut near = one.clone();
+        near.hash[31] ^= 1;
+        assert_eq!(read(&mut kept, &near.named_with(b"draft")), None, "all of the hash counts");
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_is_forgotten() {
+        let mut kept = Kept::default();
+        let mailings: Vec<_> = (0..=KEPT).map(|number| mailing(&number.to_string())).collect();
+        for mailing in &mailings[..KEPT] {
+            read(&mut kept, &mailing.with(b""));
+        }
+        assert!(read(&mut kept, &mailings[0].named_with(b"")).is_some());
+        read(&mut kept, &mailings[KEPT].with(b""));
+        let known = |kept: &mut Kept, number: usize| read(kept, &mailings[number].named_with(b"")).is_some();
+        assert_eq!([0, 1, 2, KEPT].map(|number| known(&mut kept, number)), [true, false, true, true]);
+        let long = mailing(&"l".repeat(KEPT_BYTES));
+        assert!(read(&mut kept, &long.with(b"")).is_some());
+        assert_eq!(kept.mailings.len(), 1, "it leaves no room for others");
+        assert!(read(&mut kept, &long.named_with(b"")).is_some());
+    }
+
+    #[test]
+    fn what_is_cut_off_is_no_message() {
+        let (one, mut kept) = (mailing("En"), Kept::default());
+        for message in [one.with(b""), one.named_with(b"")] {
+            for length in 0..message.len() {
+                assert!(kept.letter(&message[..length]).is_err(), "{length} bytes");
+            }
+        }
+        assert!(kept.mailings.is_empty());
     }
 }

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cache::{Cache, Id, New, Source, Stored};
 use crate::document::{Kind, Language, Locale, hex};
-use crate::render::{self, Engine, Options, RenderError, Rendered};
+use crate::render::{self, Engine, Mark, Options, RenderError, Rendered};
 use crate::telemetry::{metrics, trace};
 use crate::template::{self, Format};
 use crate::tenant::Tenant;
@@ -63,6 +63,8 @@ pub struct Report {
     pub warnings: Vec<Finding>,
     /// Language for messages.
     pub locale: Locale,
+    /// Number of pages, of what is valid.
+    pub pages: Option<usize>,
 }
 
 /// Why nothing was made.
@@ -112,14 +114,15 @@ fn produce_and_tell(engine: &Engine, order: Order, laid_out: &mut dyn FnMut()) -
 /// Only when a shipped template fails.
 pub fn report(engine: &Engine, kind: Kind, body: Value) -> Result<Report, ProduceError> {
     let Checked { locale, outcome, mut warnings } = validate::check(kind, body, engine.coverage());
-    let violations = match outcome {
+    let (violations, pages) = match outcome {
         Ok(document) => {
-            warnings.extend(engine.preview(&document)?);
-            Vec::new()
+            let (pages, of_pages) = engine.preview(&document)?;
+            warnings.extend(of_pages);
+            (Vec::new(), Some(pages))
         }
-        Err(violations) => violations,
+        Err(violations) => (violations, None),
     };
-    Ok(Report { violations, warnings, locale })
+    Ok(Report { violations, warnings, locale, pages })
 }
 
 /// A request for a document, as a caller makes it.
@@ -272,12 +275,24 @@ impl Pipeline {
         deliver(cache, *id, &stored, source).ok()
     }
 
+    /// Makes the mark in a signature field in one of the workers: a PDF of one page.
+    ///
+    /// # Errors
+    /// See [`ProduceError`].
+    pub async fn mark(&self, mark: &Mark) -> Result<Bytes, ProduceError> {
+        let mark = postcard::to_stdvec(mark).map_err(|_| WorkError::Crashed)?;
+        match ask(&self.parts.pool, Task::Mark, &mark, Priority::Interactive).await? {
+            (Answer::Marked, file) => Ok(file),
+            _ => Err(WorkError::Crashed.into()),
+        }
+    }
+
     /// Validates a body in one of the workers.
     ///
     /// # Errors
     /// See [`ProduceError`].
-    pub async fn report(&self, kind: Kind, body: &[u8]) -> Result<Report, ProduceError> {
-        let work = ask(&self.parts.pool, Task::Report(kind), body, Priority::Interactive);
+    pub async fn report(&self, kind: Kind, body: &[u8], priority: Priority) -> Result<Report, ProduceError> {
+        let work = ask(&self.parts.pool, Task::Report(kind), body, priority);
         match trace::step("check", &[("skoledok.kind", kind.slug())], work).await? {
             (Answer::Reported(report), _) => Ok(report),
             _ => Err(WorkError::Crashed.into()),
@@ -322,8 +337,11 @@ async fn make(pool: &Pool, request: &Request) -> Result<New, ProduceError> {
 }
 
 async fn ask(pool: &Pool, task: Task, body: &[u8], priority: Priority) -> Result<(Answer, Bytes), ProduceError> {
-    let message = pool.run(task.with_body(body), priority).await?;
-    match Answer::read(&message) {
+    read_answer(&pool.run(task.with_body(body), priority).await?)
+}
+
+fn read_answer(message: &Bytes) -> Result<(Answer, Bytes), ProduceError> {
+    match Answer::read(message) {
         Some((Answer::Failed(error), _)) => Err(error),
         Some(answer) => Ok(answer),
         None => Err(WorkError::Crashed.into()),
@@ -376,8 +394,15 @@ pub fn golden(engine: &Engine) -> Result<String, ProduceError> {
 /// # Errors
 /// The first document that fails.
 pub fn self_test(engine: &Engine) -> Result<(), ProduceError> {
-    validate::warm_up();
-    for kind in Kind::ALL {
+    self_test_of(engine, &Kind::ALL)
+}
+
+/// As [`self_test`], for some kinds.
+///
+/// # Errors
+/// The first document that fails.
+pub fn self_test_of(engine: &Engine, kinds: &[Kind]) -> Result<(), ProduceError> {
+    for &kind in kinds {
         let body = validate::read_json(template::sample(kind, Locale::Nb).as_bytes())?;
         produce(engine, Order { kind, body, options: Options::default() })?;
     }

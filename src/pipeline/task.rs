@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::merged::{self, Kept};
-use super::{Label, Order, ProduceError, Produced, Report, produce_and_tell, report, self_test};
+use super::merged::{self, Kept, Wish};
+use super::{Label, Order, ProduceError, Produced, Report, produce_and_tell, report, self_test_of};
 use crate::document::Kind;
 use crate::merge::letter::LetterFacts;
 use crate::render::{Engine, Options, identity};
@@ -19,12 +19,10 @@ pub(super) enum Task {
     Produce(Kind, Options),
     /// Check a document.
     Report(Kind),
-    /// Examine the letter of a mailing; this and those below are of `merged`.
-    Examine,
-    /// Merge and make one letter of a mailing.
-    Merge(Options),
-    /// Merge and check one letter of a mailing, and count its pages if that is wanted.
-    Count(bool),
+    /// Something of a mailing.
+    OfMailing(Wish),
+    /// Make the mark in a signature field; it follows.
+    Mark,
 }
 
 /// An answer. The document follows `Produced`.
@@ -36,8 +34,12 @@ pub(super) enum Answer {
     Reported(Report),
     /// The letter of the mailing is good.
     Examined(LetterFacts),
+    /// The mark was made, and follows.
+    Marked,
     /// The letter is good and has so many pages.
     Counted(usize),
+    /// The mailing was told by its hash, and this process does not have it, or has it no more.
+    UnknownMailing,
     /// Neither.
     Failed(ProduceError),
 }
@@ -66,14 +68,15 @@ impl Answer {
     }
 }
 
-/// Runs a render worker on standard input and output. `memory` is the most bytes that it may have.
+/// Runs a render worker on standard input and output. `memory` is the most bytes that it may have, `kinds` what it tries and warms
+/// itself with before its first task; it makes all.
 ///
 /// # Errors
 /// When the pipe breaks or the system refuses what the worker needs.
-pub fn run_worker(memory: u64) -> std::io::Result<()> {
+pub fn run_worker(memory: u64, kinds: &[Kind]) -> std::io::Result<()> {
     worker::run_child(identity(), memory, || {
         let engine = Engine::load();
-        if let Err(error) = self_test(&engine) {
+        if let Err(error) = self_test_of(&engine, kinds) {
             // The service tells these words when it can not start.
             eprintln!("the self-test failed: {error}");
             std::process::exit(1);
@@ -90,16 +93,8 @@ fn perform(engine: &Engine, kept: &mut Kept, message: &[u8], laid_out: &mut dyn 
     let (kind, options) = match task {
         Task::Produce(kind, options) => (kind, Some(options)),
         Task::Report(kind) => (kind, None),
-        Task::Examine => {
-            return merged::examine(engine, kept, body).map_or_else(failed, |facts| Answer::Examined(facts).write(&[]));
-        }
-        Task::Count(pages) => {
-            return merged::count(engine, kept, body, pages)
-                .map_or_else(failed, |pages| Answer::Counted(pages).write(&[]));
-        }
-        Task::Merge(options) => {
-            return merged::produce(engine, kept, body, options, laid_out).map_or_else(failed, |made| produced(&made));
-        }
+        Task::OfMailing(wish) => return perform_of_mailing(engine, kept, wish, body, laid_out),
+        Task::Mark => return perform_mark(engine, body),
     };
     let body = match read_json(body) {
         Ok(body) => body,
@@ -118,6 +113,38 @@ fn perform(engine: &Engine, kept: &mut Kept, message: &[u8], laid_out: &mut dyn 
         Some(options) => produce_and_tell(engine, Order { kind, body, options }, laid_out)
             .map_or_else(failed, |made| produced(&made)),
         None => report(engine, kind, body).map_or_else(failed, |report| Answer::Reported(report).write(&[])),
+    }
+}
+
+fn perform_mark(engine: &Engine, message: &[u8]) -> Vec<u8> {
+    let Ok(mark) = postcard::from_bytes(message) else {
+        return failed(Unreadable { line: 0, column: 0, reason: "not a mark".into() });
+    };
+    engine.mark(&mark).map_or_else(failed, |file| Answer::Marked.write(&file))
+}
+
+fn perform_of_mailing(
+    engine: &Engine,
+    kept: &mut Kept,
+    wish: Wish,
+    message: &[u8],
+    laid_out: &mut dyn FnMut(),
+) -> Vec<u8> {
+    let (letter, draft) = match kept.letter(message) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Answer::UnknownMailing.write(&[]),
+        Err(error) => return failed(error),
+    };
+    match wish {
+        Wish::Examine => {
+            merged::examine(engine, letter).map_or_else(failed, |facts| Answer::Examined(facts).write(&[]))
+        }
+        Wish::Count(pages) => {
+            merged::count(engine, letter, draft, pages).map_or_else(failed, |pages| Answer::Counted(pages).write(&[]))
+        }
+        Wish::Merge(options) => {
+            merged::produce(engine, letter, draft, options, laid_out).map_or_else(failed, |made| produced(&made))
+        }
     }
 }
 

@@ -28,6 +28,9 @@ struct Envelope<'a> {
     body: Option<Vec<Block>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     norwegian_body: Option<Vec<Block>>,
+    /// Whether the boxes for signatures become fields. Left out when not, so that other documents keep their data.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    signable: bool,
 }
 
 #[derive(Serialize)]
@@ -37,7 +40,7 @@ struct Assets {
 }
 
 impl Data {
-    pub(super) fn of(document: &Document, cover: &Cover) -> Self {
+    pub(super) fn of(document: &Document, cover: &Cover, signable: bool) -> Self {
         let logo = logo(document);
         let letter = match document {
             Document::ParentLetter(letter) => Some(letter),
@@ -53,6 +56,7 @@ impl Data {
             assets: Assets { logo: logo.as_ref().map(|logo| format!("/{}", logo.path)) },
             body,
             norwegian_body,
+            signable,
         };
         Self { json: json_bytes(&envelope), logo }
     }
@@ -93,7 +97,7 @@ fn blocks(text: &str) -> Vec<Block> {
 
 fn logo(document: &Document) -> Option<LogoFile> {
     let logo = document.common().school.as_ref()?.logo.as_ref()?;
-    let bytes = decode_logo(logo.media_type, &logo.data).ok()?;
+    let bytes = decode_logo(&logo.data).ok()?;
     let path = match logo.media_type {
         LogoType::Png => "logo.png",
         LogoType::Jpeg => "logo.jpg",

@@ -24,6 +24,7 @@ pub(super) struct Library {
     sources: HashMap<FileId, Source>,
     files: HashMap<FileId, Bytes>,
     mains: HashMap<Kind, FileId>,
+    mark: FileId,
     data: FileId,
 }
 
@@ -53,6 +54,7 @@ impl Library {
                 .into_iter()
                 .map(|kind| (kind, file_id(&format!("{}/template.typ", kind.slug()))))
                 .collect(),
+            mark: file_id("shared/mark.typ"),
             data: file_id("data.json"),
         }
     }
@@ -75,14 +77,19 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    pub(super) fn new(library: &'a Library, document: &Document, cover: &Cover) -> Self {
-        let data::Data { json, logo } = data::Data::of(document, cover);
+    pub(super) fn new(library: &'a Library, document: &Document, cover: &Cover, signable: bool) -> Self {
+        let data::Data { json, logo } = data::Data::of(document, cover, signable);
         Self {
             library,
             main: library.mains[&document.kind()],
             data: Bytes::new(json),
             logo: logo.map(|logo| (file_id(logo.path), Bytes::new(logo.bytes))),
         }
+    }
+
+    /// A desk with the data of a mark instead of a document.
+    pub(super) fn for_mark(library: &'a Library, json: Vec<u8>) -> Self {
+        Self { library, main: library.mark, data: Bytes::new(json), logo: None }
     }
 
     /// Where in the templates diagnostics point and what they say, without the document's words.

@@ -6,7 +6,9 @@
 mod calendar;
 mod data;
 mod desk;
+mod fields;
 mod font;
+mod mark;
 #[cfg(debug_assertions)]
 mod scratch;
 
@@ -25,6 +27,7 @@ use crate::document::{Cover, Document, Kind, PdfStandard};
 use crate::template::{self, Format};
 use crate::validate::{Code, Coverage, Finding, Valid};
 use desk::{Desk, Library};
+pub use mark::Mark;
 
 /// Looking for what to forget takes as long as there is much to look through, so it is not done after
 /// every document (docs/benchmarks.md: a letter takes a third less than with 1 and 45).
@@ -50,11 +53,13 @@ pub struct Options {
     pub page: usize,
     /// Resolution of PNG in dots per inch, 36 to 300.
     pub dpi: u16,
+    /// Whether the boxes for signatures are signature fields, which a PDF can have.
+    pub signable: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { format: Format::Pdf, standard: None, page: 1, dpi: 144 }
+        Self { format: Format::Pdf, standard: None, page: 1, dpi: 144, signable: false }
     }
 }
 
@@ -96,6 +101,14 @@ pub enum RenderError {
     /// nothing of the document.
     #[error("the template failed: {0}")]
     Template(String),
+    /// A mark has no size, or words that can not be printed.
+    #[error(
+        "the mark of a signature can not be printed: the name has characters that no font here has, or the field has no size; sign an invisible field"
+    )]
+    Mark,
+    /// The places for signatures can not be made fields: our fault.
+    #[error("the signature fields can not be made: {0}")]
+    Fields(String),
     /// An encoder failed.
     #[error("the picture could not be encoded")]
     Encode,
@@ -158,12 +171,12 @@ impl Engine {
         result
     }
 
-    /// Lays a document out without writing it, for the warnings that only then are known.
+    /// Lays a document out without writing it, for the number of its pages and the warnings that only then are known.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn preview(&self, document: &Valid<Document>) -> Result<Vec<Finding>, RenderError> {
-        self.pages(document).map(page_warnings)
+    pub fn preview(&self, document: &Valid<Document>) -> Result<(usize, Vec<Finding>), RenderError> {
+        self.pages(document).map(|pages| (pages, page_warnings(pages)))
     }
 
     /// The number of pages of a document, which is laid out and not written.
@@ -173,7 +186,7 @@ impl Engine {
     pub fn pages(&self, document: &Valid<Document>) -> Result<usize, RenderError> {
         let document = document.get();
         let cover = Cover::of(document, template::manifest(document.kind()).released);
-        let result = self.lay_out(document, &cover).map(|paged| paged.pages().len());
+        let result = self.lay_out(document, &cover, false).map(|paged| paged.pages().len());
         self.forget();
         result
     }
@@ -191,7 +204,7 @@ impl Engine {
     pub(crate) fn run_source(&self, document: &Valid<Document>, source: &str) {
         let document = document.get();
         let cover = Cover::of(document, template::manifest(document.kind()).released);
-        scratch::run(&Desk::new(&self.library, document, &cover), source);
+        scratch::run(&Desk::new(&self.library, document, &cover, false), source);
     }
 
     fn produce(&self, document: &Document, options: &Options, tell: &mut dyn FnMut()) -> Result<Rendered, RenderError> {
@@ -205,14 +218,18 @@ impl Engine {
             Format::Ics => (calendar::write(document, &cover), None),
             Format::Html => (self.html(document, &cover)?, None),
             Format::Pdf | Format::Png | Format::Svg => {
-                let laid_out = self.lay_out(document, &cover)?;
+                let signable = options.signable && options.format == Format::Pdf;
+                let laid_out = self.lay_out(document, &cover, signable)?;
                 tell();
                 let pages = laid_out.pages().len();
                 warnings.extend(page_warnings(pages));
                 let bytes = match options.format {
                     Format::Png => png(page(&laid_out, options.page)?, options.dpi)?,
                     Format::Svg => svg(page(&laid_out, options.page)?),
-                    _ => pdf(&laid_out, &cover, options.standard.unwrap_or(cover.standard))?,
+                    _ => {
+                        let file = pdf(&laid_out, &cover, options.standard.unwrap_or(cover.standard))?;
+                        if signable { fields::make(file, &laid_out)? } else { file }
+                    }
                 };
                 if options.format == Format::Pdf && bytes.len() > SIGNABLE_BYTES {
                     warnings.push(Finding::new("", Code::LargeFile).with("bytes", bytes.len()));
@@ -223,14 +240,14 @@ impl Engine {
         Ok(Rendered { bytes, format: options.format, pages, cover, warnings })
     }
 
-    fn lay_out(&self, document: &Document, cover: &Cover) -> Result<PagedDocument, RenderError> {
-        let desk = Desk::new(&self.library, document, cover);
+    fn lay_out(&self, document: &Document, cover: &Cover, signable: bool) -> Result<PagedDocument, RenderError> {
+        let desk = Desk::new(&self.library, document, cover, signable);
         let Warned { output, .. } = typst::compile::<PagedDocument>(&desk);
         output.map_err(|errors| RenderError::Template(desk.describe(&errors)))
     }
 
     fn html(&self, document: &Document, cover: &Cover) -> Result<Vec<u8>, RenderError> {
-        let desk = Desk::new(&self.library, document, cover);
+        let desk = Desk::new(&self.library, document, cover, false);
         let Warned { output, .. } = typst::compile::<HtmlDocument>(&desk);
         output
             .and_then(|html| typst_html::html(&html, &typst_html::HtmlOptions { pretty: false }))

@@ -133,7 +133,7 @@ fn replace(part: &Path, file: &Path, before: &Path) -> io::Result<()> {
 /// Whether a file is a whole store with a whole audit log.
 async fn check(part: &Path, from: &Path) -> Result<(), BackupError> {
     let broken = |reason: String| BackupError::Broken { path: from.to_owned(), reason };
-    let settings = Settings { url: format!("sqlite:{}", part.display()).into(), connections: 1 };
+    let settings = Settings { url: format!("sqlite:{}", part.display()).into(), connections: 1, key: None };
     let store = Store::open(&settings, Role::Command).await.map_err(|error| broken(error.to_string()))?;
     let told =
         sqlx::query("PRAGMA integrity_check").fetch_one(&store.pool).await.and_then(|row| row.try_get::<String, _>(0));

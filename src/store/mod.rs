@@ -4,28 +4,47 @@
 
 mod audit;
 mod backup;
+mod job;
 mod key;
+mod queue;
+mod record;
+mod signature;
+mod webhook;
 
 use std::fs::{File, TryLockError};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{Any, AnyPool, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
+use crate::document::{hex, unhex};
+use crate::seal::{self, Key};
+
 pub use audit::{Entry, Fault, Record};
 pub use backup::BackupError;
+pub use job::{ChunkRecord, Counted, JobRecord, Kept, Planned, Step, Tally, Turn};
 pub use key::KeyRecord;
+pub use queue::{Lane, Queue, QueueError, Task};
+pub use record::{DOCUMENT, FoundRecord, Frozen, Move, NewVersion, RecordFilter, RecordRow, SIGNED, Terms, VersionRow};
+pub use signature::{
+    DECLINED, KeptSignature, MADE, NewSignature, NewSigning, PendingRow, SignatureRow, SignedFile, SigningEnd, WAITING,
+};
+pub use webhook::{AttemptRecord, WebhookRecord};
 
 static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// Longest wait for a connection, and for another process that writes to the SQLite file.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is sealed to see whether the key is the right one.
+const CHECK: &[u8] = b"skoledok store key";
 
 /// Where things last.
 #[derive(Clone)]
@@ -34,6 +53,8 @@ pub struct Settings {
     pub url: Zeroizing<String>,
     /// Most connections at once.
     pub connections: u32,
+    /// Seals what is kept of people. For a SQLite file there is one beside it when none is set.
+    pub key: Option<Key>,
 }
 
 /// Who opens the store.
@@ -63,6 +84,15 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// The key is another than before.
+    #[error("what the store holds was sealed with another `store.key`; give the right one, or another `store.url`")]
+    OtherKey,
+    /// What was to be changed is no longer there.
+    #[error("what was to be changed is no longer there")]
+    Gone,
+    /// The file of the key holds none.
+    #[error("`{}` holds no key of 64 hexadecimal digits", .0.display())]
+    Key(PathBuf),
     /// The tables can not be brought to what this program needs.
     #[error("the tables can not be brought up to date; was the store used by a newer version?")]
     Migrate(#[source] MigrateError),
@@ -82,6 +112,8 @@ impl From<sqlx::Error> for StoreError {
 pub struct Store {
     pool: AnyPool,
     is_sqlite: bool,
+    url: Zeroizing<String>,
+    key: Option<Key>,
     /// Held for as long as a service runs.
     _lock: Option<std::sync::Arc<File>>,
 }
@@ -109,7 +141,8 @@ impl Store {
             .test_before_acquire(!is_sqlite);
         if is_sqlite {
             options = options
-                .after_connect(|connection, _| Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) }));
+                .after_connect(|connection, _| Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) }))
+                .after_release(|connection, _| Box::pin(is_clean(connection)));
         }
         let url = match &file {
             Some(file) => {
@@ -129,7 +162,59 @@ impl Store {
             }
             sleep(Duration::from_millis(100)).await;
         }
-        Ok(Self { pool, is_sqlite, _lock: lock })
+        let mut store = Self { pool, is_sqlite, url, key: settings.key.clone(), _lock: lock };
+        if let (None, Some(file)) = (&store.key, &file) {
+            store.key = key_in(&beside(file, ".key"))?;
+        }
+        // Commands that beside a service look after keys and the log do so with whatever key.
+        if role == Role::Service {
+            store.check_key(file.as_deref()).await?;
+        }
+        Ok(store)
+    }
+
+    /// Sees to it that what is kept was sealed with the key that there is: with another one every job would seem to be lost. A SQLite file in which
+    /// nothing was sealed yet gets a key beside it.
+    async fn check_key(&mut self, file: Option<&Path>) -> Result<(), StoreError> {
+        let check = || sqlx::query_scalar("SELECT value FROM sealed_check WHERE id = 1");
+        let sealed: Option<Vec<u8>> = check().fetch_optional(&self.pool).await?;
+        let key = match (&self.key, file, sealed) {
+            (Some(key), _, Some(sealed)) => {
+                return seal::open(key, CHECK, sealed).map(drop).ok_or(StoreError::OtherKey);
+            }
+            (None, Some(_), Some(_)) => return Err(StoreError::OtherKey),
+            // A PostgreSQL without a key takes no jobs.
+            (None, None, _) => return Ok(()),
+            (Some(key), _, None) => key.clone(),
+            (None, Some(file), None) => new_key_in(file)?,
+        };
+        let value = seal::seal(&key, CHECK, CHECK).ok_or(StoreError::OtherKey)?;
+        sqlx::query("INSERT INTO sealed_check (id, value) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
+            .bind(value)
+            .execute(&self.pool)
+            .await?;
+        // Another service may have been first, with another key.
+        let sealed: Vec<u8> = check().fetch_one(&self.pool).await?;
+        seal::open(&key, CHECK, sealed).ok_or(StoreError::OtherKey)?;
+        self.key = Some(key);
+        Ok(())
+    }
+
+    /// Has what was removed leave the journal of a SQLite file, too.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn forget_journal(&self) -> Result<(), StoreError> {
+        if self.is_sqlite {
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await?;
+        }
+        Ok(())
+    }
+
+    /// What seals the contents that are kept here, if there is such a key.
+    #[must_use]
+    pub fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
     }
 
     /// A store that holds nothing and is never asked, to describe what works with one. Called within a runtime of Tokio.
@@ -138,7 +223,8 @@ impl Store {
     /// Never: nothing is opened.
     pub fn unconnected() -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        Ok(Self { pool: AnyPoolOptions::new().connect_lazy("sqlite::memory:")?, is_sqlite: true, _lock: None })
+        let (url, pool) = ("sqlite::memory:", AnyPoolOptions::new().connect_lazy("sqlite::memory:")?);
+        Ok(Self { pool, is_sqlite: true, url: Zeroizing::new(url.to_owned()), key: None, _lock: None })
     }
 
     /// Whether the store answers.
@@ -175,14 +261,46 @@ impl Store {
     }
 }
 
+/// Whether a connection has left its transaction. One that could not, since the disk was full, would keep everybody else from writing. sqlx can not
+/// tell of [`Any`], but SQLite refuses to end what has not begun.
+async fn is_clean(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    connection.ping().await?;
+    Ok(connection.execute("ROLLBACK").await.is_err())
+}
+
 /// A write that was answered has reached the disk (`FULL`); readers do not wait for writers (`WAL`).
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; \
-    PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
+    PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = FAST;";
 
 /// Makes the file, for its owner alone, if there is none; SQLite gives those beside it the same rights.
 fn create(file: &Path) -> Result<(), StoreError> {
     let made = File::options().create(true).append(true).mode(0o600).open(file);
     made.map(drop).map_err(|source| StoreError::File { path: file.to_owned(), source })
+}
+
+/// The key in a file, if there is one.
+fn key_in(path: &Path) -> Result<Option<Key>, StoreError> {
+    match std::fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => unhex(text.trim()).map(Key::new).map(Some).ok_or_else(|| StoreError::Key(path.to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
+    }
+}
+
+/// A new key, in a file beside a SQLite file.
+fn new_key_in(file: &Path) -> Result<Key, StoreError> {
+    let (path, part) = (beside(file, ".key"), beside(file, ".key.part"));
+    let written = (|| {
+        let key = seal::new_key().ok_or_else(|| std::io::Error::other("the system gives no random numbers"))?;
+        let mut made = File::options().create(true).truncate(true).write(true).mode(0o600).open(&part)?;
+        made.write_all(Zeroizing::new(hex(&key[..])).as_bytes())?;
+        made.sync_all()?;
+        std::fs::rename(&part, &path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()?;
+        Ok(key)
+    })();
+    written.map_err(|source| StoreError::File { path, source })
 }
 
 /// The file that a URL names, if it names one.

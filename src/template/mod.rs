@@ -150,6 +150,17 @@ pub fn strings(kind: Kind, locale: Locale) -> &'static serde_json::Map<String, s
     &STRINGS[&(kind, locale)]
 }
 
+/// The words that all kinds share, in a language.
+#[must_use]
+pub fn shared_strings(locale: Locale) -> &'static serde_json::Map<String, serde_json::Value> {
+    type Table = BTreeMap<Locale, serde_json::Map<String, serde_json::Value>>;
+    static STRINGS: LazyLock<Table> = LazyLock::new(|| {
+        let file = |locale: Locale| format!("shared/strings.{}.json", locale.tag());
+        Locale::ALL.into_iter().map(|locale| (locale, json_at(&file(locale)))).collect()
+    });
+    &STRINGS[&locale]
+}
+
 /// SHA-256 over all shipped files with their paths, in hexadecimal.
 #[must_use]
 pub fn digest() -> &'static str {
@@ -166,19 +177,25 @@ pub fn digest() -> &'static str {
     &DIGEST
 }
 
-#[expect(clippy::panic, reason = "the files are part of the binary and a test reads every one")]
 fn shipped(kind: Kind, name: &str) -> &'static str {
-    let path = format!("{}/{name}", kind.slug());
+    text_at(&format!("{}/{name}", kind.slug()))
+}
+
+fn shipped_json<T: serde::de::DeserializeOwned>(kind: Kind, name: &str) -> T {
+    json_at(&format!("{}/{name}", kind.slug()))
+}
+
+#[expect(clippy::panic, reason = "the files are part of the binary and a test reads every one")]
+fn text_at(path: &str) -> &'static str {
     SHIPPED
-        .get_file(&path)
+        .get_file(path)
         .and_then(|file| file.contents_utf8())
         .unwrap_or_else(|| panic!("templates/{path} is not shipped"))
 }
 
 #[expect(clippy::panic, reason = "the files are part of the binary and a test reads every one")]
-fn shipped_json<T: serde::de::DeserializeOwned>(kind: Kind, name: &str) -> T {
-    serde_json::from_str(shipped(kind, name))
-        .unwrap_or_else(|error| panic!("templates/{}/{name} is malformed: {error}", kind.slug()))
+fn json_at<T: serde::de::DeserializeOwned>(path: &str) -> T {
+    serde_json::from_str(text_at(path)).unwrap_or_else(|error| panic!("templates/{path} is malformed: {error}"))
 }
 
 #[cfg(test)]
@@ -187,6 +204,9 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_files() {
+        for locale in Locale::ALL {
+            assert!(shared_strings(locale).contains_key("roles"), "{locale:?}");
+        }
         for kind in Kind::ALL {
             assert_eq!(manifest(kind).kind, kind);
             for locale in Locale::ALL {

@@ -115,11 +115,6 @@ pub fn scan(value: &Value, glyphs: &Coverage) -> Vec<Finding> {
     text::Scan { glyphs, is_final: false }.run(value)
 }
 
-/// Compiles the schemas, so that the first request does not wait for it.
-pub fn warm_up() {
-    shape::warm_up();
-}
-
 fn message_locale(body: &Value) -> Locale {
     body.get("locale")
         .and_then(|locale| serde_json::from_value::<Language>(locale.clone()).ok())

@@ -28,29 +28,37 @@ pub(super) fn normalise(value: &mut Value) {
     }
 }
 
-/// The normal form, or nothing when the text has it already.
+/// The normal form, or nothing when the text has it already. What is invisible goes first, since it keeps apart what belongs
+/// together: a letter and its mark, a carriage return and its line feed.
 fn normal_form(text: &str) -> Option<String> {
-    if text.bytes().all(|b| b.is_ascii() && b != b'\r') {
+    if text.is_ascii() && !text.contains('\r') {
         return None;
     }
-    let joiners_matter =
-        text.chars().any(|c| matches!(c, '\u{600}'..='\u{8FF}' | '\u{900}'..='\u{DFF}' | '\u{FB50}'..='\u{FEFC}'));
-    let invisible = |c: char| match c {
+    let needs_joiners = |c| matches!(c, '\u{600}'..='\u{8FF}' | '\u{900}'..='\u{DFF}' | '\u{FB50}'..='\u{FEFC}');
+    let joiners_matter = text.chars().any(|c| needs_joiners(c) && !is_invisible(c));
+    let goes = |c: char| is_invisible(c) || (matches!(c, '\u{200C}' | '\u{200D}') && !joiners_matter);
+    let unchanged = is_nfc_quick(text.chars()) == IsNormalized::Yes && !text.contains('\r') && !text.chars().any(goes);
+    if unchanged {
+        return None;
+    }
+    let visible: String = text.chars().filter(|&c| !goes(c)).collect();
+    Some(visible.replace("\r\n", "\n").nfc().collect())
+}
+
+/// Whether a character is never seen, whatever the script.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
         '\u{AD}'
-        | '\u{200B}'
-        | '\u{200E}'
-        | '\u{200F}'
-        | '\u{2060}'
-        | '\u{FEFF}'
-        | '\u{202A}'..='\u{202E}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{61C}' => true,
-        '\u{200C}' | '\u{200D}' => !joiners_matter,
-        _ => false,
-    };
-    let unchanged =
-        is_nfc_quick(text.chars()) == IsNormalized::Yes && !text.contains('\r') && !text.chars().any(invisible);
-    (!unchanged).then(|| text.replace("\r\n", "\n").nfc().filter(|&c| !invisible(c)).collect())
+            | '\u{61C}'
+            | '\u{200B}'
+            | '\u{200E}'
+            | '\u{200F}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{FEFF}'
+    )
 }
 
 /// Where national identity numbers stand.
@@ -233,11 +241,15 @@ mod tests {
             ("snu\u{202E}", "snu"),
             ("می\u{200C}خواهم", "می\u{200C}خواهم"),
             ("a\u{200D}b", "ab"),
+            ("A\u{200B}\u{30A}se", "Åse"),
+            ("a\r\u{200B}\nb", "a\nb"),
+            ("a\u{61C}\u{200C}b", "ab"),
         ];
         for (text, normal) in cases {
             let mut value = Value::String(text.to_owned());
             normalise(&mut value);
             assert_eq!(value, Value::String(normal.to_owned()));
+            assert_eq!(normal_form(normal), None, "{normal:?} is the normal form of itself");
         }
     }
 

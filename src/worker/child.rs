@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::panic;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::STACK;
 use super::sandbox::{self, Landlock};
 use super::wire::{self, Hello};
@@ -22,6 +24,7 @@ where
     T: FnMut(&[u8], &mut dyn FnMut()) -> Vec<u8>,
 {
     quiet_panics();
+    outlast_signals()?;
     // Before there is a second thread, since these hold for one thread and those that it starts.
     let landlock = sandbox::fence()?;
     // On a thread of its own for the stack; the first one only waits.
@@ -30,6 +33,18 @@ where
         let thread = worker.spawn_scoped(scope, move || serve(build, memory, landlock, prepare))?;
         thread.join().unwrap_or_else(|_| std::process::exit(101))
     })
+}
+
+/// Has the signals that ask a service to stop pass by: they often go to all its processes at once, and it needs its workers to finish what is under
+/// way. A worker ends with its pipe.
+fn outlast_signals() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
+        // Once somebody has listened, the signal does not end the process any more.
+        drop(signal(kind)?);
+    }
+    Ok(())
 }
 
 fn serve<T>(build: &str, memory: u64, landlock: Landlock, prepare: impl FnOnce() -> T) -> io::Result<()>

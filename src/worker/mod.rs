@@ -3,8 +3,8 @@
 //!
 //! The pool keeps a process for each core and one spare, started and warm. Whoever loses its process, by
 //! a deadline, by its memory, by a crash or because it has done its share, takes the spare at once, and
-//! a new one is started behind it; so nobody waits for a start. Tasks and answers are bytes: this module
-//! knows neither documents nor HTTP.
+//! a new one is started behind it; so nobody waits for a start. A run that is soon over can do without the
+//! spare until the first one is missed. Tasks and answers are bytes: this module knows neither documents nor HTTP.
 
 mod child;
 mod process;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
 pub use child::{quiet_panics, run as run_child};
 use process::{Ended, Worker};
@@ -61,6 +61,30 @@ pub enum Priority {
     Interactive,
     /// Part of a job.
     Bulk,
+}
+
+/// A task, in bytes.
+pub struct Task {
+    bytes: Bytes,
+    anew: Option<Anew>,
+}
+
+/// Makes a task for a worker that has done none before.
+type Anew = Box<dyn Fn() -> Bytes + Send + Sync>;
+
+impl Task {
+    /// A task that rests on what a worker was told in tasks before it. `anew` makes one that does not, for a worker that was told
+    /// nothing yet. A worker can have forgotten, too, so its answer to the short one has to tell.
+    #[must_use]
+    pub fn resting(bytes: Bytes, anew: impl Fn() -> Bytes + Send + Sync + 'static) -> Self {
+        Self { bytes, anew: Some(Box::new(anew)) }
+    }
+}
+
+impl From<Bytes> for Task {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, anew: None }
+    }
 }
 
 /// Why a task was not done.
@@ -107,6 +131,8 @@ struct Shared {
     queue: Arc<Queue>,
     spare: mpsc::Sender<Worker>,
     spares: Mutex<mpsc::Receiver<Worker>>,
+    /// Told when there should be a spare from now on.
+    missed: Notify,
     /// Slots that have a process.
     manned: AtomicUsize,
     replaced: AtomicU64,
@@ -128,6 +154,7 @@ impl Pool {
             settings,
             spare,
             spares: Mutex::new(spares),
+            missed: Notify::new(),
             manned: AtomicUsize::new(0),
             replaced: AtomicU64::new(0),
             mean: AtomicU64::new(20_000),
@@ -142,6 +169,16 @@ impl Pool {
     /// # Errors
     /// When one can not be started.
     pub async fn start(&self, program: Program) -> Result<(), StartError> {
+        self.shared.missed.notify_one();
+        self.start_without_spare(program).await
+    }
+
+    /// Starts the processes as [`start`](Self::start) does, but a spare only when one is missed: a run that is soon over would wait
+    /// for it longer than it could ever save.
+    ///
+    /// # Errors
+    /// When one can not be started.
+    pub async fn start_without_spare(&self, program: Program) -> Result<(), StartError> {
         let shared = &self.shared;
         let first = try_join_all((0..shared.settings.workers.max(1)).map(|_| Worker::start(&program))).await?;
         if let Some(worker) = first.first() {
@@ -159,9 +196,9 @@ impl Pool {
     ///
     /// # Errors
     /// See [`WorkError`].
-    pub async fn run(&self, task: Bytes, priority: Priority) -> Result<Bytes, WorkError> {
+    pub async fn run(&self, task: impl Into<Task>, priority: Priority) -> Result<Bytes, WorkError> {
         let (answer, result) = oneshot::channel();
-        let place = self.shared.queue.push(task, priority, answer).ok_or_else(|| self.shared.busy(priority))?;
+        let place = self.shared.queue.push(task.into(), priority, answer).ok_or_else(|| self.shared.busy(priority))?;
         let result = result.await.unwrap_or(Err(WorkError::Crashed));
         drop(place);
         result
@@ -201,9 +238,15 @@ impl Shared {
             let is_last = self.does_its_last(&worker);
             if !self.work(job, &mut worker, &mut ahead, is_last).await {
                 worker = self.replace().await;
-            } else if is_last && let Some(spare) = self.spare_at_hand() {
-                self.replaced.fetch_add(1, Ordering::Relaxed);
-                worker = spare;
+            } else if is_last {
+                match self.spare_at_hand() {
+                    Some(spare) => {
+                        self.replaced.fetch_add(1, Ordering::Relaxed);
+                        worker = spare;
+                    }
+                    // It goes on until there is one.
+                    None => self.missed.notify_one(),
+                }
             }
         }
     }
@@ -256,6 +299,7 @@ impl Shared {
     /// A worker in place of one that is lost: the spare, or the next that starts.
     async fn replace(&self) -> Worker {
         self.manned.fetch_sub(1, Ordering::Relaxed);
+        self.missed.notify_one();
         let worker = loop {
             // The channel is open as long as this lives.
             if let Some(mut worker) = self.spares.lock().await.recv().await
@@ -281,8 +325,9 @@ impl Shared {
                 && worker.growth().is_some_and(|growth| growth > self.settings.recycle_growth))
     }
 
-    /// Starts a spare whenever there is none.
+    /// Starts a spare whenever there is none, once there should be one.
     async fn keep_spare(self: Arc<Self>, program: Program) {
+        self.missed.notified().await;
         while let Ok(room) = self.spare.reserve().await {
             let mut pause = Duration::from_millis(100);
             let worker = loop {

@@ -153,7 +153,11 @@ impl Worker {
         following: impl Fn() -> Option<Job>,
     ) -> std::io::Result<Vec<u8>> {
         if !std::mem::take(&mut self.has_next) {
-            self.input.write_all(&wire::framed(&job.task)?).await?;
+            let task = match &job.task.anew {
+                Some(anew) if self.done == 0 => &anew(),
+                _ => &job.task.bytes,
+            };
+            self.input.write_all(&wire::framed(task)?).await?;
         }
         let mut is_near = false;
         loop {
@@ -165,7 +169,7 @@ impl Worker {
                 *ahead = following();
                 if let Some(next) = ahead {
                     self.has_next = true;
-                    self.input.write_all(&wire::framed(&next.task)?).await?;
+                    self.input.write_all(&wire::framed(&next.task.bytes)?).await?;
                 }
             }
             if length > 0 {

@@ -8,11 +8,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
-use super::{Priority, WorkError};
+use super::{Priority, Task, WorkError};
 
 /// A task and who waits for it.
 pub(super) struct Job {
-    pub(super) task: Bytes,
+    pub(super) task: Task,
     pub(super) answer: oneshot::Sender<Result<Bytes, WorkError>>,
     pub(super) since: Instant,
     number: u64,
@@ -62,7 +62,7 @@ impl Queue {
     /// Lines a task up; nothing when there is no room.
     pub(super) fn push(
         self: &Arc<Self>,
-        task: Bytes,
+        task: Task,
         priority: Priority,
         answer: oneshot::Sender<Result<Bytes, WorkError>>,
     ) -> Option<Place> {
@@ -96,7 +96,7 @@ impl Queue {
         let mut state = self.state();
         let State { interactive, bulk, .. } = &mut *state;
         let line = if interactive.is_empty() { bulk } else { interactive };
-        if line.front()?.task.len() <= longest { line.pop_front() } else { None }
+        if line.front()?.task.bytes.len() <= longest { line.pop_front() } else { None }
     }
 
     /// How many tasks wait that a new one of a priority would have to wait for.
@@ -126,11 +126,11 @@ mod tests {
     use super::*;
 
     fn push(queue: &Arc<Queue>, word: &'static str, priority: Priority) -> Option<Place> {
-        queue.push(Bytes::from_static(word.as_bytes()), priority, oneshot::channel().0)
+        queue.push(Bytes::from_static(word.as_bytes()).into(), priority, oneshot::channel().0)
     }
 
     async fn next(queue: &Queue) -> Bytes {
-        queue.next().await.task
+        queue.next().await.task.bytes
     }
 
     #[tokio::test]

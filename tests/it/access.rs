@@ -37,7 +37,7 @@ impl Keys {
         let key = ApiKey::generate().expect("there are random numbers");
         let tenant = OrgNumber::parse(tenant).expect("an organisation number");
         runtime.block_on(async {
-            let settings = Settings { url: self.url.clone().into(), connections: 1 };
+            let settings = Settings { url: self.url.clone().into(), connections: 1, key: None };
             let store = Store::open(&settings, Role::Command).await.expect("the store opens");
             let mut record = key.record(&tenant, "", scopes, ends);
             record.revoked_at = revoked;
@@ -77,10 +77,14 @@ fn bearer(credentials: &str) -> Vec<(&'static str, String)> {
 /// Sends a request of any method.
 fn send(server: &Server, method: &str, path: &str, body: &Value, credentials: Option<&str>) -> Answer {
     let headers = credentials.map(bearer).unwrap_or_default();
-    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    if path.rsplit('.').next() == Some("pdf") {
+        headers.push(("Content-Type", "application/pdf"));
+    }
     match method {
         "get" => server.get_with(path, &headers),
         "post" => server.post(path, body.to_string().as_bytes(), &headers),
+        "put" => server.put(path, body.to_string().as_bytes(), &headers),
         "delete" => server.delete_with(path, &headers),
         other => panic!("the table does not know the method {other}"),
     }
@@ -88,6 +92,81 @@ fn send(server: &Server, method: &str, path: &str, body: &Value, credentials: Op
 
 fn problem(answer: &Answer) -> String {
     answer.json()["type"].as_str().unwrap_or_default().trim_start_matches("urn:skoledok:problem:").to_owned()
+}
+
+/// The operations on plans and agreements.
+const OF_RECORDS: [(Scope, &[&str]); 4] = [
+    (
+        Scope::PlanRead,
+        &[
+            "list_plans",
+            "get_plan",
+            "list_plan_versions",
+            "get_plan_version",
+            "get_plan_content",
+            "get_plan_document",
+            "get_signed_plan",
+            "get_plan_archive",
+            "get_plan_changes",
+            "list_agreements",
+            "get_agreement",
+            "list_agreement_versions",
+            "get_agreement_version",
+            "get_agreement_content",
+            "get_agreement_document",
+            "get_signed_agreement",
+            "get_agreement_archive",
+            "get_agreement_changes",
+        ],
+    ),
+    (
+        Scope::PlanWrite,
+        &[
+            "create_plan",
+            "replace_plan",
+            "delete_plan",
+            "finalise_plan",
+            "start_plan_signing",
+            "decline_plan",
+            "withdraw_plan_signing",
+            "create_agreement",
+            "replace_agreement",
+            "delete_agreement",
+            "finalise_agreement",
+            "start_agreement_signing",
+            "decline_agreement",
+            "withdraw_agreement_signing",
+        ],
+    ),
+    (
+        Scope::Sign,
+        &[
+            "sign_plan",
+            "prepare_plan_signature",
+            "complete_plan_signature",
+            "hand_in_signed_plan",
+            "sign_agreement",
+            "prepare_agreement_signature",
+            "complete_agreement_signature",
+            "hand_in_signed_agreement",
+        ],
+    ),
+    (Scope::Admin, &["hold_plan", "release_plan", "hold_agreement", "release_agreement"]),
+];
+
+/// A body that an operation takes.
+fn body_for(path: &str) -> Value {
+    match path.rsplit('/').next().unwrap_or_default() {
+        "signing" => json!({ "signers": [{ "signatory": 0 }] }),
+        "decline" => json!({ "signer": { "field": "sig-1" }, "reason": "other" }),
+        "signatures" => json!({ "key": "segl", "field": "sig-1" }),
+        "prepare" => json!({ "field": "sig-1" }),
+        "complete" => json!({ "cms": "MAA=" }),
+        "hold" => json!({ "reason": "tilsyn" }),
+        _ if path.starts_with("/v1/plans") => sample(Kind::AnnualPlan, Locale::Nb),
+        _ if path.starts_with("/v1/agreements") => sample(Kind::CooperationAgreement, Locale::Nb),
+        last => Kind::from_slug(last).map_or(Value::Null, |kind| sample(kind, Locale::Nb)),
+    }
 }
 
 /// What each operation asks for. `None`: nothing, it is for everybody. A new operation has to be added here.
@@ -103,7 +182,29 @@ fn table() -> Vec<(&'static str, Option<Scope>)> {
         ("delete_document", Some(Scope::Render)),
         ("delete_documents", Some(Scope::Admin)),
         ("read_audit", Some(Scope::Admin)),
+        ("verify", Some(Scope::PlanRead)),
     ];
+    let of_jobs = [
+        "create_job",
+        "list_jobs",
+        "get_job",
+        "follow_job",
+        "list_items",
+        "get_item_document",
+        "get_archive",
+        "get_print_file",
+        "get_manifest",
+        "get_manifest_table",
+        "cancel_job",
+        "retry_job",
+        "delete_job",
+        "list_deliveries",
+        "retry_delivery",
+    ];
+    table.extend(of_jobs.map(|operation| (operation, Some(Scope::Bulk))));
+    for (scope, operations) in OF_RECORDS {
+        table.extend(operations.iter().map(|operation| (*operation, Some(scope))));
+    }
     for operation in [
         "cooperation_agreement",
         "meeting_schedule",
@@ -164,6 +265,17 @@ fn every_route_with_every_credential() {
     let location = made.header("content-location").to_owned();
     let id = location.rsplit('/').next().expect("a location has an id").to_owned();
     let unknown_id = "A".repeat(43);
+    let mailing = json!({ "letter": crate::jobs::letter()["letter"], "list": [crate::jobs::pupil(1)] });
+    let job = send(&server, "post", "/v1/jobs", &mailing, Some(&of(&good, Scope::Bulk)));
+    assert_eq!(job.status, 202, "{}", job.text());
+    let job = job.json()["id"].as_str().expect("a job has an id").to_owned();
+
+    let keep = |path: &str| {
+        let kept = send(&server, "post", path, &body_for(path), Some(&of(&good, Scope::PlanWrite)));
+        assert_eq!(kept.status, 201, "{}", kept.text());
+        kept.json()["id"].as_str().expect("a record has an id").to_owned()
+    };
+    let (plan, agreement) = (keep("/v1/plans"), keep("/v1/agreements"));
 
     let spec = server.get("/openapi.json").json();
     let table = table();
@@ -175,11 +287,19 @@ fn every_route_with_every_credential() {
     let mut requests = 0;
     for (operation, method, path, secured, statuses) in &operations {
         let needed = table.iter().find(|(name, _)| name == operation).expect("checked above").1;
-        let kind = Kind::from_slug(path.rsplit('/').next().unwrap_or_default());
-        let body = kind.map_or(Value::Null, |kind| sample(kind, Locale::Nb));
+        let body = body_for(path);
         // Removing is tried on what is not there, so that what is stays for the others.
-        let at =
-            path.replace("{id}", if method == "delete" { &unknown_id } else { &id }).replace("{kind}", "parent-letter");
+        let id = match path.split('/').nth(2) {
+            Some("jobs") => &job,
+            Some("plans") => &plan,
+            Some("agreements") => &agreement,
+            _ => &id,
+        };
+        let at = path
+            .replace("{id}", if method == "delete" { &unknown_id } else { id })
+            .replace("{kind}", "parent-letter")
+            .replace("{number}", "1")
+            .replace("{message}", "msg_1");
         let mut ask = |credentials: Option<&str>| {
             requests += 1;
             send(&server, method, &at, &body, credentials)
@@ -227,7 +347,13 @@ fn every_route_with_every_credential() {
         let stranger = ask(Some(&other));
         if path.contains("{id}") {
             // Not theirs and not there look alike, but for the id of the request.
-            let absent = send(&server, method, &path.replace("{id}", &unknown_id), &body, Some(&other));
+            let absent = send(
+                &server,
+                method,
+                &path.replace("{id}", &unknown_id).replace("{number}", "1").replace("{message}", "msg_1"),
+                &body,
+                Some(&other),
+            );
             let look = |answer: &Answer, id: &str| {
                 let mut told = answer.json();
                 told["request_id"] = Value::Null;
@@ -235,7 +361,7 @@ fn every_route_with_every_credential() {
             };
             assert_eq!(stranger.status, 404, "{operation}");
             assert_eq!(
-                look(&stranger, if method == "delete" { &unknown_id } else { &id }),
+                look(&stranger, if method == "delete" { &unknown_id } else { id }),
                 look(&absent, &unknown_id),
                 "{operation}"
             );

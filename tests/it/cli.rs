@@ -78,7 +78,10 @@ fn each_fault_is_a_line_with_its_pointer() {
 
 #[test]
 fn the_doctor_has_a_line_for_each_part_and_a_remedy_for_what_is_wrong() {
-    let well = run(binary().arg("doctor"));
+    let store = output_folder("doctor").join("store.db");
+    drop(std::fs::remove_file(&store));
+    let store = format!("sqlite:{}", store.display());
+    let well = run(binary().arg("doctor").env("SKOLEDOK__STORE__URL", &store));
     assert_eq!(well.status.code(), Some(0), "{}", text(&well.stderr));
     assert_eq!(text(&well.stdout).lines().count(), 8, "{}", text(&well.stdout));
     assert_eq!(text(&well.stdout).matches("FAULT").count(), 0);
@@ -91,12 +94,16 @@ fn the_doctor_has_a_line_for_each_part_and_a_remedy_for_what_is_wrong() {
     assert!(text(&lost.stdout).contains("FAULT    store:"), "{}", text(&lost.stdout));
     let away = run(binary()
         .arg("doctor")
+        .env("SKOLEDOK__STORE__URL", &store)
         .env("SKOLEDOK__CACHE__REDIS_URL", format!("redis://:hemmelig@127.0.0.1:{}", crate::support::free_port()))
         .env("SKOLEDOK__CACHE__KEY", crate::redis_server::KEY));
     assert_eq!(away.status.code(), Some(0), "the service works without Redis");
     assert!(text(&away.stdout).contains("warning  cache: Redis"), "{}", text(&away.stdout));
     assert!(!text(&away.stdout).contains("hemmelig"));
-    let wrong = run(binary().arg("doctor").env("SKOLEDOK__CACHE__REDIS_URL", "redis://localhost"));
+    let wrong = run(binary()
+        .arg("doctor")
+        .env("SKOLEDOK__STORE__URL", &store)
+        .env("SKOLEDOK__CACHE__REDIS_URL", "redis://localhost"));
     assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains("openssl rand -hex 32"), "{}", text(&wrong.stderr));
 }

@@ -69,12 +69,18 @@ fn inner_modules_do_not_know_the_outside_world() {
         ("render", &["poem", "tokio", "std::fs", "std::env", "std::time", "std::net"]),
         ("pipeline", &["poem"]),
         ("worker", &["poem"]),
+        ("webhook", &["poem", "typst", "std::fs", "std::env"]),
+        ("pki", &["poem", "typst", "std::fs", "std::env"]),
+        ("sign", &["poem", "typst", "std::fs", "std::env"]),
+        ("verify", &["poem", "typst", "tokio", "reqwest", "std::fs", "std::env"]),
         ("tenant", &["poem", "typst"]),
         ("cache", &["poem", "typst"]),
         ("store", &["poem", "typst"]),
         ("access", &["poem", "typst"]),
         ("audit", &["poem", "typst"]),
         ("bulk", &["poem", "typst"]),
+        ("record", &["poem", "typst", "std::fs", "std::env"]),
+        ("signing", &["poem", "typst", "std::env"]),
     ];
     let src = root().join("src");
     let mut files = Vec::new();

@@ -5,17 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
+use skoledok::app;
 use skoledok::bulk::entry::List;
 use skoledok::bulk::home::Survey;
 use skoledok::bulk::plan::{Decision, Item, Planner};
 use skoledok::bulk::print_file::{Front, PrintFile};
 use skoledok::document::{Kind, Language, Locale, Mailing, PdfStandard};
-use skoledok::merge::letter::LetterFacts;
+use skoledok::merge::letter::{Draft, LetterFacts, LetterToMany};
+use skoledok::pipeline::{MailingBytes, check_letter, merge};
 use skoledok::render::Options;
 use skoledok::validate::read_mailing;
+use skoledok::worker::{Pool, Program, Settings};
 
-use crate::support::{assert_standards, binary, output_folder, pdf, produce, python, root, run, run_ok, sample, words};
+use crate::support::{
+    assert_standards, binary, children_of, output_folder, pdf, produce, python, root, run, run_ok, sample, words,
+};
 
 fn mailing(value: Value) -> Mailing {
     read_mailing(value).unwrap_or_else(|faults| panic!("{faults:#?}"))
@@ -803,6 +809,34 @@ fn what_is_there_is_not_written_over() {
 }
 
 #[test]
+fn what_is_in_the_way_of_the_last_file_is_named_and_the_next_run_goes_on() {
+    let folder = output_folder("mailing-way");
+    let letter = write(&folder, "letter.json", json!({ "letter": sample(Kind::ParentLetter, Locale::Nb) }).to_string());
+    let entries: Vec<Value> = (1..=3)
+        .map(|n| json!({ "key": format!("r:{n}"), "names": ["Mottaker"], "address": address(&format!("Vei {n}")) }))
+        .collect();
+    let list = write(&folder, "list.json", json!(entries).to_string());
+    let (pdf, taken) = (folder.join("c.pdf"), write(&folder, "c-3.pdf", "of another mailing"));
+    let run = || bulk(&[letter.as_ref(), list.as_ref(), "-o".as_ref(), pdf.as_ref(), "--pages-per-file=1".as_ref()]);
+    let done = run();
+    assert_eq!(done.status.code(), Some(2));
+    assert!(error_of(&done).contains("c-3.pdf` is there already"), "{}", error_of(&done));
+    assert!(!pdf.exists() && !folder.join("c-2.pdf").exists());
+    assert_eq!(std::fs::read_to_string(&taken).expect("it is there"), "of another mailing");
+    std::fs::remove_file(&taken).expect("it can be removed");
+    // As if the run had been interrupted when it removed the letters that the files were made of.
+    std::fs::remove_file(folder.join("c.pdf.part/000001.outcomes")).expect("it is there");
+    let done = run();
+    assert!(done.status.success(), "{}", error_of(&done));
+    let told = String::from_utf8_lossy(&done.stdout);
+    assert!(told.starts_with("3 letters with 6 pages were made for 3 recipients"), "{told}");
+    assert_standards(&[pdf.clone(), folder.join("c-2.pdf"), taken]);
+    assert!(!folder.join("c.pdf.part").exists() && !folder.join("c.pdf.writing").exists());
+    let done = run();
+    assert!(error_of(&done).contains("c.pdf` is there already"), "{}", error_of(&done));
+}
+
+#[test]
 fn a_field_that_is_missing_is_a_fault_of_that_recipient() {
     let folder = output_folder("mailing-missing");
     let letter = write(&folder, "letter.json", letter().to_string());
@@ -933,6 +967,84 @@ fn a_killed_run_goes_on_and_gives_the_same_bytes() {
         "the same bytes"
     );
     assert!(!part.exists());
+}
+
+/// One of several mailings that differ in their words alone, and a letter of it that is wanted.
+fn mailing_of_several(number: usize) -> Mailing {
+    mailing(json!({ "letter": {
+        "status": "final",
+        "document_date": "2026-11-20",
+        "school": { "name": "Fjordvik skole", "address": address("Skoleveien 1") },
+        "title": format!("Sending {number}"),
+        "body": "Hei {{navn}}!"
+    }}))
+}
+
+fn draft_of_several(number: usize) -> Draft {
+    let name = format!("Mor {number}");
+    let recipient = json!({ "recipient_key": format!("r{number}"), "names": [name] });
+    Draft { language: Language::Nb, recipient, data: json!({ "navn": name }), places: Vec::new() }
+}
+
+/// Render processes that this test has started itself.
+fn own_workers() -> Vec<u32> {
+    let mut own = children_of(std::process::id());
+    own.retain(|id| {
+        std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.ends_with(b"\0parent-letter\0"))
+    });
+    own
+}
+
+#[test]
+fn mailings_in_turn_get_their_own_letters_from_processes_that_come_and_go() {
+    // More mailings than a process keeps.
+    const MAILINGS: usize = 6;
+    const DRAFTS: usize = 3;
+    let mailings: Vec<_> = (0..MAILINGS).map(mailing_of_several).collect();
+    let expected: Vec<Vec<_>> = mailings
+        .iter()
+        .map(|mailing| {
+            let letter = LetterToMany::parse(mailing).expect("its templates can be read");
+            let body = |number| letter.compose(&draft_of_several(number)).expect("all fields are there");
+            (0..DRAFTS).map(|number| pdf(Kind::ParentLetter, &body(number))).collect()
+        })
+        .collect();
+    let bytes: Vec<_> = mailings.iter().map(|mailing| MailingBytes::new(mailing).expect("it is JSON")).collect();
+    let settings = Settings {
+        workers: 2,
+        queue: 256,
+        deadline: Duration::from_mins(1),
+        recycle_after: 60,
+        recycle_growth: u64::MAX,
+    };
+    let program = Program { path: env!("CARGO_BIN_EXE_skoledok").into(), ..app::letter_worker(512 << 20) };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.expect("there is a runtime").block_on(async {
+        let pool = Pool::new(settings);
+        pool.start_without_spare(program).await.expect("the processes start");
+        let first = own_workers();
+        assert_eq!(first.len(), 2, "no spare stands by");
+        let orders = stream::iter(0..600).map(|number: usize| {
+            // In runs and one by one, so that mailings are known, forgotten and sent anew.
+            let of = if number < 300 { number / 20 % MAILINGS } else { number * 5 % MAILINGS };
+            let (pool, bytes, expected) = (&pool, &bytes[of], &expected[of]);
+            async move {
+                let draft = draft_of_several(number % DRAFTS);
+                check_letter(pool, bytes, &draft).await.expect("the letter is good");
+                let (_, made) = merge(pool, bytes, &draft, Options::default()).await.expect("the letter is made");
+                assert!(made == expected[number % DRAFTS], "letter {number} is the one that was asked for");
+                if number == 150 || number == 450 {
+                    for worker in own_workers() {
+                        // It may be gone already.
+                        drop(Command::new("kill").args(["-KILL", &worker.to_string()]).status());
+                    }
+                }
+            }
+        });
+        orders.buffer_unordered(8).collect::<Vec<()>>().await;
+        assert!(!own_workers().iter().any(|worker| first.contains(worker)), "the first ones are gone");
+        assert_eq!(pool.census().workers, 2);
+    });
 }
 
 fn letter_of_another_day() -> Value {

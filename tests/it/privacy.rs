@@ -89,6 +89,58 @@ fn marked_contents_and_credentials_stay_out_of_log_metrics_and_store() {
     assert_eq!(made.status, 200);
     assert_eq!(server.get_with(made.header("content-location"), &headers).status, 200);
     assert_eq!(server.delete_with(made.header("content-location"), &headers).status, 204);
+    // A job, with a recipient that has a fault, and with a webhook that goes nowhere.
+    let mut mailing = crate::jobs::letter();
+    mailing["letter"]["title"] = json!(format!("{MARK} {{{{pupil.first_name}}}}"));
+    mailing["on_invalid"] = json!("skip");
+    mailing["webhook"] =
+        json!({ "url": format!("https://localhost/{MARK}"), "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" });
+    let mut pupils = [crate::jobs::pupil(1), crate::jobs::pupil(2)];
+    pupils[0]["first_name"] = json!(MARK);
+    pupils[0]["guardians"][0]["name"] = json!(MARK);
+    pupils[1]["key"] = json!(format!("{MARK} {MARK}"));
+    pupils[1]["guardians"][0]["address"]["postcode"] = json!(MARK);
+    mailing["list"] = json!(pupils);
+    let job = server.post("/v1/jobs", mailing.to_string().as_bytes(), &headers);
+    assert_eq!(job.status, 202, "{}", job.text());
+    let location = job.header("location").to_owned();
+    crate::support::eventually("the job is done", || server.get_with(&location, &headers).json()["state"] == "done");
+    for path in ["", "/items", "/manifest.json", "/manifest.csv", "/deliveries"] {
+        let answer = server.get_with(&format!("{location}{path}"), &headers);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(!answer.text().contains(MARK), "{path}: {}", answer.text());
+    }
+    let letter_made = server.get_with(&format!("{location}/items/1/document"), &headers);
+    assert!(letter_made.headers.values().all(|value| !value.to_str().unwrap_or_default().contains(MARK)));
+    // A plan, held for a reason, on its way to be signed.
+    let mut plan = sample(Kind::AnnualPlan, Locale::Nb);
+    plan["school"]["name"] = json!(MARK);
+    plan["goals"][0] = json!(MARK);
+    plan["signatories"][0]["name"] = json!(MARK);
+    plan["archive_metadata"] = json!({ "title": MARK, "counterparty": MARK });
+    let kept = server.post("/v1/plans", plan.to_string().as_bytes(), &headers);
+    assert_eq!(kept.status, 201, "{}", kept.text());
+    let at = kept.header("location").to_owned();
+    plan["goals"][1] = json!(format!("{MARK} 2"));
+    let put = [headers[0], ("If-Match", "\"1\"")];
+    assert_eq!(server.put(&at, plan.to_string().as_bytes(), &put).status, 200);
+    plan["school"]["email"] = json!(MARK);
+    let faulty = server.put(&at, plan.to_string().as_bytes(), &[headers[0], ("If-Match", "*")]);
+    assert!(faulty.status == 422 && !faulty.text().contains(MARK), "{}", faulty.text());
+    assert_eq!(server.post(&format!("{at}/finalise"), b"", &headers).status, 200);
+    let signers = json!({ "signers": [{ "signatory": 0 }] }).to_string();
+    assert_eq!(server.post(&format!("{at}/signing"), signers.as_bytes(), &headers).status, 200);
+    let wrong = json!({ "signers": [{ "field": MARK }] }).to_string();
+    let refused = server.post(&format!("{at}/signing"), wrong.as_bytes(), &headers);
+    assert!(refused.status >= 400 && !refused.text().contains(MARK), "{}", refused.text());
+    let hold = json!({ "reason": MARK }).to_string();
+    assert_eq!(server.put(&format!("{at}/hold"), hold.as_bytes(), &headers).status, 200);
+    let list = format!("/v1/plans?school={MARK}");
+    for path in [&list, &format!("{at}/changes"), &format!("{at}/archive.json"), &format!("{at}/document.pdf"), &at] {
+        let answer = server.get_with(path, &headers);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.headers.values().all(|value| !value.to_str().unwrap_or_default().contains(MARK)), "{path}");
+    }
     letter["title"] = json!(["", MARK]);
     assert_eq!(server.post("/v1/render/parent-letter", letter.to_string().as_bytes(), &headers).status, 422);
     assert_eq!(server.get_with(&format!("/v1/{MARK}"), &headers).status, 404);

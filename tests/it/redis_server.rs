@@ -69,7 +69,8 @@ impl RedisServer {
         command
     }
 
-    fn try_ask(&self, words: &[&str]) -> Option<String> {
+    /// What the server says to a command, if it answers at all.
+    pub fn try_ask(&self, words: &[&str]) -> Option<String> {
         let output = self.client(words).output().expect("`redis-cli` can be run; install it with `make setup`");
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }

@@ -14,10 +14,10 @@ const TENANT: &str = "999888763";
 const OTHER: &str = "999888771";
 
 fn settings(url: &str) -> Settings {
-    Settings { url: url.to_owned().into(), connections: 4 }
+    Settings { url: url.to_owned().into(), connections: 4, key: None }
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("there is a runtime").block_on(work)
 }
 
@@ -33,7 +33,7 @@ fn entry(number: i64, tenant: &str) -> Entry {
     }
 }
 
-async fn execute(url: &str, statement: &'static str) {
+pub async fn execute(url: &str, statement: &'static str) {
     sqlx::any::install_default_drivers();
     let mut connection = sqlx::AnyConnection::connect(url).await.expect("the database can be reached");
     sqlx::query(statement).execute(&mut connection).await.expect("the statement is good");

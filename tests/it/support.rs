@@ -18,9 +18,10 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The program. Its store, unless it is given another, is below `target/` and not where the tests run.
+/// The program, or the one that `SKOLEDOK_TEST_PROGRAM` names. Its store, unless it is given another, is below `target/` and not where the tests run.
 pub fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_skoledok"));
+    let other = std::env::var_os("SKOLEDOK_TEST_PROGRAM");
+    let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_skoledok").into()));
     command.env("SKOLEDOK__STORE__URL", format!("sqlite:{}", stores().join("commands.db").display()));
     command
 }
@@ -237,6 +238,17 @@ impl Server {
         answer(request.call())
     }
 
+    pub fn put(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+        let mut request = agent().put(format!("{}{path}", self.base));
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header("Content-Type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send(body))
+    }
+
     pub fn post(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
         let mut request = agent().post(format!("{}{path}", self.base));
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
@@ -273,7 +285,7 @@ impl Drop for Server {
         // It may have ended already, which is what is wanted.
         drop(self.child.kill());
         drop(self.child.wait());
-        for end in ["", "-wal", "-shm", ".lock"] {
+        for end in ["", "-wal", "-shm", ".lock", ".key"] {
             // Not all of them are there, and none when the test has a store of its own.
             drop(std::fs::remove_file(format!("{}{end}", self.store.display())));
         }
@@ -287,7 +299,7 @@ fn fresh_store() -> PathBuf {
 }
 
 /// Processes whose parent is another, by `/proc`.
-fn children_of(parent: u32) -> Vec<u32> {
+pub fn children_of(parent: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").expect("/proc can be listed").flatten();
     let is_child = |id: &u32| {
         // `pid (name) state parent …`; the name can hold anything, so from behind it.
@@ -306,15 +318,15 @@ pub fn signal(name: &str, process: u32) {
     run_ok(Command::new("kill").arg(format!("-{name}")).arg(process.to_string()));
 }
 
-/// Waits for something, for at most half a minute.
+/// Waits for something, for at most a minute.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..1200 {
         if holds() {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    panic!("not after 30 s: {what}");
+    panic!("not after a minute: {what}");
 }
 
 /// A port that nobody listens on.
@@ -370,6 +382,6 @@ impl Answer {
 
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
     let mut response = response.expect("the server answers");
-    let body = response.body_mut().with_config().limit(64 * 1024 * 1024).read_to_vec().expect("the body can be read");
+    let body = response.body_mut().with_config().limit(1024 * 1024 * 1024).read_to_vec().expect("the body can be read");
     Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
 }

@@ -16,6 +16,9 @@ trap 'rm -rf "$work"' EXIT
 cat >"$work/config.yaml" <<'YAML'
 content_type_overrides:
   application/pdf: application/octet-stream
+  application/x-ndjson: application/octet-stream
+  application/zip: application/octet-stream
+  text/csv: application/octet-stream
   image/png: application/octet-stream
   image/svg+xml: application/octet-stream
 YAML

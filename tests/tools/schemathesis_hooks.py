@@ -13,13 +13,15 @@ BASE = os.environ["BASE_URL"]
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
     """Gives every request body its kind's sample as example: random data hardly ever gets as far as a render."""
+    kept = {"/v1/plans": "annual-plan", "/v1/agreements": "cooperation-agreement"}
     for path, item in raw_schema["paths"].items():
-        if not path.startswith(("/v1/render/", "/v1/validate/")):
-            continue
-        for content in item.get("post", {}).get("requestBody", {}).get("content", {}).values():
+        kind = kept.get(path.removesuffix("/{id}"))
+        if not kind and path.startswith(("/v1/render/", "/v1/validate/")):
             kind = path.rsplit("/", 1)[-1]
-            with urllib.request.urlopen(f"{BASE}/v1/kinds/{kind}/sample") as sample:
-                content.setdefault("example", json.load(sample))
+        for method in ("post", "put") if kind else ():
+            for content in item.get(method, {}).get("requestBody", {}).get("content", {}).values():
+                with urllib.request.urlopen(f"{BASE}/v1/kinds/{kind}/sample") as sample:
+                    content.setdefault("example", json.load(sample))
 
 
 @schemathesis.hook

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::heading::{GUARDIANS, Heading, Matter, Whom, fold};
+use super::heading::{GUARDIANS, Heading, Matter, Whom, is_numbered_address};
 use super::pointer::pointers;
 use super::{ListFault, MAX_COLUMNS};
 
@@ -17,7 +17,8 @@ pub(super) struct Person {
     pub(super) last_name: Option<usize>,
     pub(super) address: Address,
     pub(super) locale: Option<usize>,
-    pub(super) protected: Option<usize>,
+    /// Protected if any of them says so.
+    pub(super) protected: Vec<usize>,
     /// Whether the address is the row's, for want of columns of any guardian's.
     pub(super) shares_address: bool,
 }
@@ -96,6 +97,12 @@ impl Columns {
         self.headers.len()
     }
 
+    /// Whether any column is about protected addresses, whoever's.
+    pub(super) fn tell_protection(&self) -> bool {
+        let mut people = self.plan.guardians.iter().chain([&self.plan.own]);
+        people.any(|person| !person.protected.is_empty())
+    }
+
     /// As it is shown to the caller.
     pub(super) fn header(&self, column: usize) -> &str {
         self.headers.get(column).map_or("", String::as_str)
@@ -105,7 +112,7 @@ impl Columns {
     /// e-mail address or a number of six digits.
     pub(super) fn begin_in(cells: &[impl AsRef<str>]) -> bool {
         let data = |cell: &str| cell.contains('@') || cell.split(|c: char| !c.is_ascii_digit()).any(|n| n.len() > 5);
-        cells.iter().any(|cell| Heading::read(cell.as_ref()).is_some()) && !cells.iter().any(|cell| data(cell.as_ref()))
+        cells.iter().any(|cell| Heading::is_known(cell.as_ref())) && !cells.iter().any(|cell| data(cell.as_ref()))
     }
 
     /// Settles the columns of a header. `filled` tells which columns have anything under it.
@@ -196,6 +203,8 @@ struct Sorting<'h> {
     headers: &'h [String],
     facts: Facts,
     places: BTreeMap<(Party, Matter), usize>,
+    /// Columns about protection, of which somebody may have several.
+    protected: BTreeMap<Party, Vec<usize>>,
     fields: Vec<(String, usize)>,
     /// Guardians in the order of their first columns.
     guardians: Vec<(Whom, usize)>,
@@ -228,12 +237,15 @@ impl Sorting<'_> {
     }
 
     fn put(&mut self, column: usize, place: (Party, Matter)) {
-        if let Some(first) = self.places.get(&place) {
+        if place.1 == Matter::Protected {
+            self.protected.entry(place.0).or_default().push(column);
+        } else if let Some(first) = self.places.get(&place) {
             let (first, second) = (self.header(*first), self.header(column));
             self.faults.push(ListFault::SameMeaning { first, second });
             return;
+        } else {
+            self.places.insert(place, column);
         }
-        self.places.insert(place, column);
         if let (Party::Guardian(whom), _) = place
             && !self.guardians.iter().any(|(known, _)| *known == whom)
         {
@@ -266,7 +278,7 @@ impl Sorting<'_> {
                 country: column(Matter::Country),
             },
             locale: column(Matter::Locale),
-            protected: column(Matter::Protected),
+            protected: self.protected.get(&party).cloned().unwrap_or_default(),
             shares_address: false,
         }
     }
@@ -319,19 +331,26 @@ impl Sorting<'_> {
                 faults.push(ListFault::NamelessGuardian { header: self.header(*column) });
             }
         }
-        // `Adresse 2` beside two guardians may be the second one's, or a second line.
-        if guardians.len() > 1 && guardians.iter().all(|guardian| guardian.address.is_absent()) {
-            let bare = |column: &usize| {
-                let name = fold(&self.header(*column));
-                ["adresse2", "adresse3", "address2", "address3"].contains(&name.as_str())
-            };
-            let lines = own.address.lines.iter().skip(1).flatten().filter(|column| bare(column));
-            faults.extend(lines.map(|column| ListFault::Unclear { header: self.header(*column) }));
+        let shared = guardians.len() > 1 && guardians.iter().all(|guardian| guardian.address.is_absent());
+        let two = !self.facts.of_pupils && plan.second.is_some();
+        // `Adresse 2` beside two people may be the second one's, or a second line.
+        if shared || two {
+            let unclear = |header: &&String| is_numbered_address(header) && (shared || !self.continues(own, header));
+            let unclear = self.headers.iter().filter(unclear);
+            faults.extend(unclear.map(|header| ListFault::Unclear { header: header.clone() }));
         }
         if !self.facts.of_pupils && !own.is_named() && plan.second.is_none() {
             faults.push(ListFault::NoNames);
         }
         self.faults.append(&mut faults);
+    }
+
+    /// Whether a column is a further line of an address whose first has no number: `Adresse 2` goes on with `Adresse`, not with
+    /// `Adresse 1`.
+    fn continues(&self, own: &Person, header: &str) -> bool {
+        let [first, further @ ..] = own.address.lines;
+        let begins_unnumbered = first.is_some_and(|column| !self.header(column).contains('1'));
+        begins_unnumbered && further.into_iter().flatten().any(|column| self.header(column) == header)
     }
 }
 
@@ -355,7 +374,9 @@ fn share(own: &Person, guardians: &mut [Person]) {
             guardian.address = own.address.clone();
             guardian.shares_address = true;
         }
-        guardian.protected = guardian.protected.or(own.protected);
+        if guardian.protected.is_empty() {
+            guardian.protected.clone_from(&own.protected);
+        }
     }
 }
 

@@ -26,7 +26,13 @@ pub(super) fn entry(columns: &Columns, record: &Record) -> (Value, Vec<usize>) {
             entry.insert("consent".into(), value::consent(consent));
         }
         row.person(&mut entry, &plan.own);
-        list(&mut entry, "guardians", plan.guardians.iter().map(|guardian| row.guardian(guardian)))
+        let guardians: Vec<_> = plan.guardians.iter().map(|guardian| row.guardian(guardian)).collect();
+        let mut left_out = plan.guardians.iter().zip(&guardians).filter(|(_, value)| value.is_none());
+        if left_out.any(|(guardian, _)| row.is_protected(guardian)) {
+            // Who it is cannot be told, so it holds for all of the row.
+            entry.insert("protected_address".into(), true.into());
+        }
+        list(&mut entry, "guardians", guardians.into_iter())
     } else {
         let names = [Some(row.full_name(&plan.own)), plan.second.map(|column| row.text(Some(column)).to_owned())];
         let names = names.into_iter().flatten().map(|name| (!name.is_empty()).then(|| Value::from(name)));
@@ -101,13 +107,16 @@ impl Row<'_> {
 
     fn person(&self, entry: &mut Map<String, Value>, person: &Person) {
         put_text(entry, "locale", value::locale(self.text(person.locale)));
-        let protected = self.text(person.protected);
-        if !protected.is_empty() {
-            entry.insert("protected_address".into(), value::is_protected(protected).into());
+        if person.protected.iter().any(|&column| !self.text(Some(column)).is_empty()) {
+            entry.insert("protected_address".into(), self.is_protected(person).into());
         }
         if let Some(address) = self.address(&person.address) {
             entry.insert("address".into(), address);
         }
+    }
+
+    fn is_protected(&self, person: &Person) -> bool {
+        person.protected.iter().any(|&column| value::is_protected(self.text(Some(column))))
     }
 
     /// `None` if no cell but that of the country has anything.

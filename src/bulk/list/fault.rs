@@ -103,8 +103,8 @@ pub enum ListFault {
         /// The column.
         header: String,
     },
-    /// `Foresatt adresse 2`, which may be a second guardian's address or a second line of the first's.
-    #[error("column `{header}` may be another guardian's or another line")]
+    /// `Foresatt adresse 2`, or `Adresse 2` beside two people: the second one's address, or a second line of the first's.
+    #[error("column `{header}` may be another person's or another line")]
     Unclear {
         /// The column.
         header: String,
@@ -150,9 +150,11 @@ impl ListFault {
             Self::MixedGuardians { .. } => "keep one of the two ways",
             Self::TooManyGuardians { .. } => "number guardians from 1, and remove those beyond",
             Self::Unclear { .. } => {
-                "number the guardian, as in `Foresatt 2 adresse` or `Foresatt 1 adresse 2`; a second line for all is `Adresselinje 2`"
+                "number the guardian, as in `Foresatt 2 adresse` or `Foresatt 1 adresse 2`; a second line for all is `Adresselinje 2`; recipients at two addresses are two rows"
             }
-            Self::UnclearProtection { .. } => "name it `Adressesperre`, with «ja» or «nei» in its cells, or remove it",
+            Self::UnclearProtection { .. } => {
+                "name it `Adressesperre`, with «ja» or «nei» in its cells, or remove it; if it is of something else, give it another name"
+            }
             Self::NamelessGuardian { .. } => "add a column such as `Foresatt 1 navn`",
             Self::NoNames => "add a column `Navn`, or the columns `Fornavn` and `Etternavn`",
         }
@@ -175,17 +177,4 @@ pub enum RowFault {
         /// The column.
         header: String,
     },
-}
-
-impl RowFault {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::TooManyCells { .. } => {
-                "look for a separator within a text, and put such a text in quotation marks; or name the column"
-            }
-            Self::Formula { .. } => "mend the formula, or write the text itself",
-        }
-    }
 }

@@ -96,10 +96,14 @@ const WORDS: [(Matter, &str); 16] = [
 const IDENTITY_NUMBER: &str = "fødselsnummer fødselsnr fodselsnummer fodselsnr personnummer personnr nationalid nationalidentity \
     personalidentity personidentifikator socialsecurity";
 
-/// Within a longer name these tell that the column is about protected addresses. Such a column is never a merge field: to overlook it would
-/// print an address that nobody may see.
-const PROTECTION: &str = "sperr skjerm skjult hemmel fortrol fortrul gradering diskresjon beskytt kode6 kode7 protected \
-    confidential secret";
+/// Within a longer name these tell that the column is about protected addresses, as does every spelling of
+/// [`Matter::Protected`]. Such a column is never a merge field: to overlook it would print an address that nobody may see.
+const PROTECTION: &str = "sperr skjerm skjult hemmel fortrol fortrul konfidens gradert gradering diskresjon beskytt spesreg \
+    protect shielded confidential secret code6 code7";
+
+/// Names with such a word in them that are of other things. They count as that only where no address is spoken of.
+const HARMLESS: &str = "skjermtid sperrefrist beskyttelsesutstyr oppgradering oppgradert hemmeligvenn hemmelegven \
+    secretary secretaries secretariat";
 
 /// Words for the pupil, longest first.
 const PUPIL: &str = "elevens elevane eleven students student barnets barnet pupils childs pupil child elevs elev barn";
@@ -143,10 +147,47 @@ impl Heading {
         let whole = |(whom, matter)| Self { whom, matter };
         let known = people().find_map(|(spelling, whom)| about(&name, spelling, whom)).map(whole);
         known.or_else(|| {
-            let hints_at = PROTECTION.split(' ').any(|word| name.contains(word));
-            hints_at.then_some(Self { whom: Whom::Row, matter: Matter::UnclearProtection })
+            hints_at_protection(&name).then_some(Self { whom: Whom::Row, matter: Matter::UnclearProtection })
         })
     }
+
+    /// Whether a cell is a column name that we know. A hint at protection is none: «Testine Sperre» is a person.
+    pub(super) fn is_known(cell: &str) -> bool {
+        Self::read(cell).is_some_and(|heading| heading.matter != Matter::UnclearProtection)
+    }
+}
+
+/// Whether a folded name tells of protected addresses in words that we do not know.
+fn hints_at_protection(name: &str) -> bool {
+    let hints = |name: &str| PROTECTION.split(' ').chain(protections()).any(|word| name.contains(word));
+    let speaks_of_address = ["adress", "address"].iter().any(|word| name.contains(word));
+    // A space keeps what stands on both sides apart.
+    let rest = HARMLESS.split(' ').fold(name.to_owned(), |rest, word| rest.replace(word, " "));
+    hints(if speaks_of_address { name } else { &rest })
+}
+
+/// The spellings that say that an address is protected.
+fn protections() -> impl Iterator<Item = &'static str> {
+    let of_protection = WORDS.iter().filter(|(matter, _)| *matter == Matter::Protected);
+    of_protection.flat_map(|(_, spellings)| spellings.split(' '))
+}
+
+/// Whether a name is a part of an address with a number from 2 on, as `Gateadresse 2` or `2. postnr`, be it of a recipient. It may
+/// be the second person's, or one more line. `Adresselinje 2` is a line.
+pub(super) fn is_numbered_address(name: &str) -> bool {
+    let name = fold(name);
+    let name =
+        RECIPIENT.split(' ').find(|word| name.contains(word)).map_or(name.clone(), |word| name.replace(word, ""));
+    let (leading, rest) = leading_number(&name);
+    let numbered = if leading.is_some() { Some((rest, leading)) } else { trailing_number(&name) };
+    let of_address =
+        |stem| matches!(word(stem), Some(Matter::Line(1) | Matter::Postcode | Matter::City | Matter::Country));
+    numbered.is_some_and(|(stem, number)| {
+        number.is_some_and(|number| number != 1)
+            && of_address(stem)
+            && !stem.ends_with("linje")
+            && !stem.ends_with("line")
+    })
 }
 
 fn word(name: &str) -> Option<Matter> {
@@ -322,8 +363,51 @@ mod tests {
     }
 
     #[test]
+    fn refuses_every_spelling_of_protection_with_more_around_it() {
+        let unclear = Some(Heading { whom: Whom::Row, matter: Matter::UnclearProtection });
+        for spelling in protections() {
+            for name in [format!("{spelling}janei"), format!("har{spelling}"), format!("{spelling} (y/n)")] {
+                assert_eq!(Heading::read(&name), unclear, "{name}");
+            }
+        }
+        let names = "Adressevern (ja/nei)|Address protection (yes/no)|Shielded address (y/n)|Gradert adresse|Code 6|Spesreg|\
+            Konfidensiell adresse|Foresatt 1 adressevern ja/nei|Skjermet for hemmelig venn|Hemmelig venns adresse|\
+            Adressegradering og oppgradering|Secret area|Protected by secretary|Sperrefrist for adresse";
+        for name in names.split('|') {
+            assert_eq!(Heading::read(name), unclear, "{name}");
+            assert!(!Heading::is_known(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn leaves_what_only_sounds_like_protection_to_the_letter() {
+        let names = "Secretary|Secretary's name|Skjermtid|Skjermtid (timer)|Sperrefrist|Beskyttelsesutstyr|Oppgradering|\
+            Hemmelig venn|Hemmeleg ven";
+        for name in names.split('|') {
+            assert_eq!(Heading::read(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn knows_an_address_by_its_number() {
+        for name in "Adresse 2|Gateadresse 2|Postadresse (2)|2. adresse|Postnr 2|Poststed 3|Mottaker 2 adresse|\
+            Adresse mottaker 2|Mottakers adresse 2|Street address 2"
+            .split('|')
+        {
+            assert!(is_numbered_address(name), "{name}");
+        }
+        for name in
+            "Adresse|Adresse 1|Adresselinje 2|Address line 2|C/O-adresse|Navn 2|Mottaker 2|Foresatt 2 adresse|2|Rom 2"
+                .split('|')
+        {
+            assert!(!is_numbered_address(name), "{name}");
+        }
+    }
+
+    #[test]
     fn keeps_each_word_once_and_folded() {
         let mut all: Vec<&str> = WORDS.iter().flat_map(|(_, words)| words.split(' ')).collect();
+        all.extend(PROTECTION.split(' ').chain(HARMLESS.split(' ')));
         assert!(all.iter().all(|word| fold(word) == *word));
         all.sort_unstable();
         let count = all.len();

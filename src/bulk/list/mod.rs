@@ -142,9 +142,23 @@ impl Table {
         let (entry, listed) = entry::entry(&self.columns, record);
         match entry::examine(&self.columns, record) {
             Ok(()) => Row { number, entry: Ok(entry), remains: Value::Null, listed },
-            Err(fault) => Row { number, entry: Err(fault), remains: entry, listed },
+            Err(fault) => {
+                let mut remains = entry;
+                if matches!(fault, RowFault::TooManyCells { .. }) && self.columns.tell_protection() {
+                    protect(&mut remains, record);
+                }
+                Row { number, entry: Err(fault), remains, listed }
+            }
         }
     }
+}
+
+/// Takes everybody whom a row may name for protected: its cells are shifted, so which of them says so cannot be told.
+fn protect(remains: &mut Value, record: &Record) {
+    let Some(members) = remains.as_object_mut() else { return };
+    members.insert("protected_address".into(), true.into());
+    let cells = record.cells.iter().filter(|cell| !cell.is_empty());
+    members.insert("names".into(), cells.map(|cell| Value::from(cell.as_ref())).collect());
 }
 
 /// What cells are separated by. Takes the line `sep=;` away, which Excel writes and reads but does not
@@ -166,7 +180,7 @@ fn separator(text: &mut String) -> Result<u8, ListFault> {
     }
     let gives = |separator: &u8| match Records::new(text, *separator).next() {
         Some(Ok(record)) => {
-            let known = record.cells.iter().filter(|cell| heading::Heading::read(cell).is_some()).count();
+            let known = record.cells.iter().filter(|cell| heading::Heading::is_known(cell)).count();
             (known, record.cells.len())
         }
         Some(Err(_)) => (0, 0),

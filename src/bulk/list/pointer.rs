@@ -44,7 +44,7 @@ impl Pointers {
 
     fn person(&mut self, start: &str, person: &Person) {
         self.put(&format!("{start}/locale"), person.locale);
-        self.put(&format!("{start}/protected_address"), person.protected);
+        self.put(&format!("{start}/protected_address"), person.protected.first().copied());
         self.address(start, &person.address);
     }
 

@@ -234,6 +234,82 @@ fn makes_no_guardian_of_a_language_or_a_no() {
 }
 
 #[test]
+fn lets_a_guardian_who_is_left_out_protect_the_others() {
+    for (list, expected) in [
+        ("Navn;Adresse;Foresatt 1;Foresatt 2;Foresatt 2 adressesperre\na;Fiktivgata 1;b;;ja", json!(true)),
+        ("Navn;Adressesperre;Foresatt 1;Foresatt 2;Foresatt 2 adressesperre\na;nei;b;;ja", json!(true)),
+        ("Navn;Adressesperre;Foresatt 1;Foresatt 2;Foresatt 2 adressesperre\na;nei;b;;nei", json!(false)),
+    ] {
+        let entry = first(list);
+        assert_eq!(entry["protected_address"], expected, "{list}");
+        assert_eq!(entry["guardians"].as_array().map(Vec::len), Some(1), "{list}");
+    }
+}
+
+#[test]
+fn takes_somebody_for_protected_if_any_column_says_so() {
+    for (list, pointer, expected) in [
+        ("Navn;Kode 6;Kode 7\na;nei;ja", "/protected_address", Some(true)),
+        ("Navn;Kode 6;Kode 7\na;ja;", "/protected_address", Some(true)),
+        ("Navn;Adressesperre;Skjermet adresse\na;nei;nei", "/protected_address", Some(false)),
+        ("Navn;Adressesperre;Skjermet adresse\na;;", "/protected_address", None),
+        ("Navn;Mottaker 2;Adressesperre;Mottaker 2 skjermet adresse\na;b;nei;x", "/protected_address", Some(true)),
+        ("Foresatt 1;Foresatt 1 kode 6;Kode 7 foresatt 1\nb;nei;ja", "/guardians/0/protected_address", Some(true)),
+        ("Foresatt 1;Kode 6;Kode 7\nb;nei;ja", "/guardians/0/protected_address", Some(true)),
+    ] {
+        assert_eq!(first(list).pointer(pointer), expected.map(Value::Bool).as_ref(), "{list}");
+    }
+}
+
+#[test]
+fn protects_whom_a_row_names_whose_cells_are_shifted() {
+    let remains = |list: &str| open(list).rows().next().unwrap().remains;
+    let shifted = remains("Navn;Foresatt 1;Adresse;Adressesperre\nPrøvesen;Testine;Åse Prøvesen;Fiktivgata 1;ja");
+    assert_eq!(shifted["protected_address"], true);
+    assert!(shifted["names"].as_array().unwrap().contains(&json!("Åse Prøvesen")));
+    let of_guardian = remains("Navn;Foresatt 1;Foresatt 1 kode 6\na;b;nei;c");
+    assert_eq!(of_guardian["protected_address"], true);
+    for list in ["Navn;Klasse\na;5A;b", "Navn;Klasse;Adressesperre\na;#N/A;nei"] {
+        assert_ne!(remains(list)["protected_address"], true, "{list}");
+    }
+}
+
+#[test]
+fn asks_whose_a_numbered_address_is_beside_two_people() {
+    let unclear = |headers: &[&str]| -> Vec<ListFault> {
+        headers.iter().map(|header| ListFault::Unclear { header: (*header).to_owned() }).collect()
+    };
+    for (header, expected) in [
+        ("Foresatt 1;Foresatt 2;Adresse 1;Adresse 2", &["Adresse 2"][..]),
+        ("Foresatt 1;Foresatt 2;Gateadresse;Gateadresse 2;Postnr;Postnr 2", &["Gateadresse 2", "Postnr 2"]),
+        ("Mor;Far;Postadresse;Postadresse 2", &["Postadresse 2"]),
+        ("Navn 1;Navn 2;Adresse 1;Adresse 2", &["Adresse 2"]),
+        ("Navn 1;Navn 2;Postadresse;Postadresse 2", &["Postadresse 2"]),
+        ("Navn 1;Navn 2;Adresse;Adresse 2;Postnr 2", &["Postnr 2"]),
+        ("Mottaker 1;Mottaker 2;Mottaker 1 adresse;Mottaker 2 adresse", &["Mottaker 2 adresse"]),
+    ] {
+        assert_eq!(faults(format!("{header}\na;b;c;d;e;f")), unclear(expected), "{header}");
+    }
+    for header in [
+        "Foresatt 1;Foresatt 2;Adresselinje 1;Adresselinje 2",
+        "Foresatt 1;Foresatt 1 adresse;Foresatt 2;Gateadresse 2",
+        "Foresatt 1;Klasse;Adresse 1;Adresse 2",
+        "Navn;Klasse;Adresse 1;Adresse 2",
+        "Navn 1;Navn 2;Adresse;Adresse 2",
+    ] {
+        open(format!("{header}\na;b;c;d"));
+    }
+}
+
+#[test]
+fn takes_no_name_for_a_column_about_protection() {
+    let list = "Testine Sperre;Fiktivgata 1\nPrøvar Sperre;Fiktivgata 2";
+    assert_eq!(faults(list), [ListFault::NoHeader { row: 1 }]);
+    let list = "Sperret; skjult,Navn\nja,a";
+    assert_eq!(faults(list), [ListFault::UnclearProtection { header: "Sperret; skjult".into() }]);
+}
+
+#[test]
 fn leaves_what_it_does_not_understand_for_validation_to_name() {
     let list = "Navn;Født;Samtykke;Språk;Foresatt 1\na;våren;delvis;klingon;b";
     let expected = json!({

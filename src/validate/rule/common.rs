@@ -49,7 +49,7 @@ impl Rules<'_> {
             .and_then(|name| serde_json::from_value::<LogoType>(Value::from(name)).ok());
         let data = logo_node.get("data");
         if let (Some(media_type), Some(text)) = (media_type, data.text())
-            && let Err(code) = logo::decode(media_type, text)
+            && let Err(code) = logo::check(media_type, text)
         {
             self.violation(Finding::new(data.pointer(), code));
         }

@@ -1,0 +1,72 @@
+//! How signatures are made: servers, trust and keys.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::Deserialize;
+
+use crate::pki::{Anchors, Certificate};
+use crate::signing::{Keys, Settings};
+use crate::telemetry::with_causes;
+
+#[derive(Deserialize)]
+pub(super) struct SigningTable {
+    time_stamp_urls: String,
+    trust_files: String,
+    chain_files: String,
+    revocation_hosts: String,
+    keys_folder: String,
+    pub(super) timeout_ms: u64,
+    pub(super) prepared_minutes: u64,
+}
+
+/// The words of a list.
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|word| !word.is_empty())
+}
+
+impl SigningTable {
+    pub(super) fn settings(&self, problems: &mut Vec<String>) -> Settings {
+        let mut servers = Vec::new();
+        for url in words(&self.time_stamp_urls) {
+            match Url::parse(url) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") => servers.push(url),
+                _ => problems.push(
+                    "`signing.time_stamp_urls` are addresses with `http` or `https`, with commas between".to_owned(),
+                ),
+            }
+        }
+        let anchors = certificates("signing.trust_files", &self.trust_files, problems);
+        let pool = certificates("signing.chain_files", &self.chain_files, problems);
+        let keys = match self.keys_folder.as_str() {
+            "" => Keys::default(),
+            folder => Keys::read(Path::new(folder)).unwrap_or_else(|error| {
+                problems.push(format!("`signing.keys_folder`: {}", with_causes(&error)));
+                Keys::default()
+            }),
+        };
+        Settings {
+            servers,
+            anchors: Anchors::new(anchors),
+            pool,
+            hosts: words(&self.revocation_hosts).map(str::to_owned).collect(),
+            keys: Arc::new(keys),
+            timeout: Duration::from_millis(self.timeout_ms),
+            prepared: Duration::from_mins(self.prepared_minutes),
+        }
+    }
+}
+
+fn certificates(name: &str, files: &str, problems: &mut Vec<String>) -> Vec<Certificate> {
+    let mut all = Vec::new();
+    for path in words(files) {
+        let read = std::fs::read(path).map_err(|error| error.to_string());
+        match read.and_then(|bytes| Certificate::list(&bytes).map_err(|error| error.to_string())) {
+            Ok(found) => all.extend(found),
+            Err(error) => problems.push(format!("`{name}`: `{path}`: {error}")),
+        }
+    }
+    all
+}

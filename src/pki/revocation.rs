@@ -1,0 +1,223 @@
+//! Whether a certificate was revoked, as a CRL or an OCSP response tells it.
+
+use super::algorithm::{SignatureError, Strength};
+use super::certificate::Certificate;
+use super::chain::Chain;
+use super::crl::Crl;
+use super::der::{self, DerError, tag};
+use super::ocsp::OcspResponse;
+
+/// Why a certificate was revoked (RFC 5280, 5.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Not told, or a number that has no meaning.
+    Unspecified,
+    /// The key is known to others.
+    KeyCompromise,
+    /// The key of the authority is known to others.
+    CaCompromise,
+    /// The subject has changed.
+    AffiliationChanged,
+    /// There is a newer one.
+    Superseded,
+    /// It is not needed any more.
+    CessationOfOperation,
+    /// It is on hold, and may be good again later.
+    CertificateHold,
+    /// It was on hold (in delta CRLs).
+    RemoveFromCrl,
+    /// What was promised of the subject does not hold any more.
+    PrivilegeWithdrawn,
+    /// The key of the attribute authority is known to others.
+    AaCompromise,
+}
+
+impl Reason {
+    /// The reason of a CRLReason.
+    #[must_use]
+    pub fn of(code: u64) -> Self {
+        match code {
+            1 => Self::KeyCompromise,
+            2 => Self::CaCompromise,
+            3 => Self::AffiliationChanged,
+            4 => Self::Superseded,
+            5 => Self::CessationOfOperation,
+            6 => Self::CertificateHold,
+            8 => Self::RemoveFromCrl,
+            9 => Self::PrivilegeWithdrawn,
+            10 => Self::AaCompromise,
+            _ => Self::Unspecified,
+        }
+    }
+
+    /// Reads a CRLReason.
+    pub(super) fn from_der(bytes: &[u8]) -> Result<Self, DerError> {
+        der::small(der::only(bytes, tag::ENUMERATED)?.body).map(Self::of)
+    }
+
+    /// Its name in RFC 5280.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::KeyCompromise => "keyCompromise",
+            Self::CaCompromise => "cACompromise",
+            Self::AffiliationChanged => "affiliationChanged",
+            Self::Superseded => "superseded",
+            Self::CessationOfOperation => "cessationOfOperation",
+            Self::CertificateHold => "certificateHold",
+            Self::RemoveFromCrl => "removeFromCRL",
+            Self::PrivilegeWithdrawn => "privilegeWithdrawn",
+            Self::AaCompromise => "aACompromise",
+        }
+    }
+}
+
+/// What is told of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It was not revoked.
+    Good,
+    /// It was revoked.
+    Revoked {
+        /// When, in seconds since 1970.
+        at: i64,
+        /// Why.
+        reason: Reason,
+        /// Since when it must not be relied on, if that is told and earlier (RFC 5280, 5.3.2).
+        invalid_since: Option<i64>,
+    },
+    /// The responder does not know it.
+    Unknown,
+}
+
+/// Where a proof is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A CRL.
+    Crl,
+    /// An OCSP response.
+    Ocsp,
+}
+
+/// What is proven of a certificate: its status, by somebody who has the right to tell it, and for which time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// What is told.
+    pub status: Status,
+    /// Where from.
+    pub source: Source,
+    /// The time of which it tells, in seconds since 1970.
+    pub this_update: i64,
+    /// When there is news at the latest.
+    pub next_update: Option<i64>,
+    /// When it was made: `producedAt` of OCSP, `thisUpdate` of a CRL.
+    pub produced_at: i64,
+    /// How strongly it is signed.
+    pub strength: Strength,
+    /// The certificate of an OCSP responder in the issuer's place. Unless it [`needs_no_ocsp`](Certificate::needs_no_ocsp), it can be revoked itself.
+    pub delegate: Option<Certificate>,
+    /// The certificate had expired before `this_update`, and nothing says that expired ones are told of still: `Good` means nothing then.
+    pub expired_before: bool,
+}
+
+impl Proof {
+    /// Whether it can say something of a signature that was made at `signed`, judged at `now` (ETSI EN 319 102-1, 5.2.5): a proof of a later
+    /// time than the signature is always fresh for it; an earlier one is for as long as its issuer promised (`next_update`), and without a promise
+    /// for `longest` seconds. What tells of the future (`now` plus five minutes) is not.
+    #[must_use]
+    pub fn is_fresh(&self, signed: i64, now: i64, longest: i64) -> bool {
+        let until = self.next_update.unwrap_or_else(|| self.this_update.saturating_add(longest));
+        self.this_update <= now.saturating_add(LEEWAY) && (self.this_update >= signed || until >= signed)
+    }
+
+    /// Whether it says that the certificate could not be relied on at a time. A certificate on hold could not from then on.
+    #[must_use]
+    pub fn is_revoked_at(&self, time: i64) -> bool {
+        match self.status {
+            Status::Revoked { at, invalid_since, .. } => time >= invalid_since.map_or(at, |since| since.min(at)),
+            Status::Good | Status::Unknown => false,
+        }
+    }
+}
+
+/// Seconds by which clocks may differ.
+pub const LEEWAY: i64 = 300;
+
+/// Why a CRL or an OCSP response proves nothing about a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevocationError {
+    /// No DER of one.
+    #[error("this is no CRL or OCSP response in DER: {0}")]
+    Der(#[from] DerError),
+    /// Too long.
+    #[error("the CRL or OCSP response is longer than is read here")]
+    Length,
+    /// It is of another issuer, or not about this certificate.
+    #[error("it does not tell of this certificate")]
+    Other,
+    /// The signature is wrong.
+    #[error("the signature on it is not good: {0}")]
+    Signature(#[from] SignatureError),
+    /// Who signed it has no right to.
+    #[error("who signed it has no right to tell of this issuer's certificates")]
+    Authority,
+    /// It has a part that is not understood, such as an indirect or delta CRL.
+    #[error("it is of a kind that is not understood here: {0}")]
+    NotUnderstood(&'static str),
+    /// The responder gave no answer.
+    #[error("the responder gave no answer: {0}")]
+    Refused(&'static str),
+    /// The nonce is another.
+    #[error("the answer is to another question (nonce)")]
+    Nonce,
+}
+
+/// Most CRLs and most responses that are looked at for one certificate.
+const MOST: usize = 256;
+
+/// Proofs at hand: what was fetched, or what a file brings with it.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// CRLs.
+    pub crls: Vec<Crl>,
+    /// OCSP responses.
+    pub responses: Vec<OcspResponse>,
+}
+
+impl Evidence {
+    /// Adds what is not there yet.
+    pub fn add(&mut self, other: Self) {
+        for crl in other.crls {
+            if self.crls.iter().all(|one| one.der() != crl.der()) {
+                self.crls.push(crl);
+            }
+        }
+        for response in other.responses {
+            if self.responses.iter().all(|one| one.der() != response.der()) {
+                self.responses.push(response);
+            }
+        }
+    }
+
+    /// All that is proven of a certificate, what tells of the latest time first. What is broken, or of others, is left out, and so is what stands behind the
+    /// first 256 of each kind: the signature on each that is about the certificate is checked.
+    #[must_use]
+    pub fn proofs(&self, certificate: &Certificate, issuer: &Certificate) -> Vec<Proof> {
+        let crls = self.crls.iter().take(MOST).filter_map(|crl| crl.proof(certificate, issuer).ok());
+        let responses =
+            self.responses.iter().take(MOST).filter_map(|response| response.proof(certificate, issuer).ok());
+        let mut proofs: Vec<Proof> = crls.chain(responses).collect();
+        proofs.sort_by_key(|proof| std::cmp::Reverse(proof.this_update));
+        proofs
+    }
+
+    /// Whether every certificate of a chain but its anchor has a proof that is fresh (see [`Proof::is_fresh`]) and no `Unknown`.
+    #[must_use]
+    pub fn covers(&self, chain: &Chain, signed: i64, now: i64, longest: i64) -> bool {
+        chain.links().all(|(certificate, issuer)| {
+            let fresh = |proof: &Proof| proof.status != Status::Unknown && proof.is_fresh(signed, now, longest);
+            self.proofs(certificate, issuer).iter().any(fresh)
+        })
+    }
+}

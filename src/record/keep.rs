@@ -1,0 +1,90 @@
+//! What keeps a record, and its end: legal hold, retention, deleting.
+
+use super::state::State;
+use super::{Condition, Record, RecordError, Records};
+use crate::access::now;
+use crate::document::Kind;
+use crate::telemetry::with_causes;
+use crate::tenant::Tenant;
+
+impl Records {
+    /// Holds a record: nothing of it is deleted, not even when its time is over. Held again, the reason is another.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub async fn hold(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: &str,
+        reason: &str,
+        condition: &Condition,
+    ) -> Result<Record, RecordError> {
+        let opened = self.open(tenant, kind, id, None).await?;
+        opened.check(condition)?;
+        let sealed = opened.vault.seal("hold", 0, reason.as_bytes()).ok_or(RecordError::Sealed)?;
+        let since = opened.record.held_at.unwrap_or_else(now);
+        if !self.store().hold_record(id, opened.record.revision, Some((since, sealed)), now()).await? {
+            return Err(condition.lost());
+        }
+        self.find(tenant, kind, id).await
+    }
+
+    /// Holds a record no longer.
+    ///
+    /// # Errors
+    /// [`RecordError::NotHeld`] if it is not held.
+    pub async fn release(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: &str,
+        condition: &Condition,
+    ) -> Result<Record, RecordError> {
+        let opened = self.open(tenant, kind, id, None).await?;
+        opened.check(condition)?;
+        if opened.record.held_at.is_none() {
+            return Err(RecordError::NotHeld);
+        }
+        if !self.store().hold_record(id, opened.record.revision, None, now()).await? {
+            return Err(condition.lost());
+        }
+        self.find(tenant, kind, id).await
+    }
+
+    /// Deletes a record with all its versions: one of nothing but drafts, or one whose time is over.
+    ///
+    /// # Errors
+    /// [`RecordError::Held`], [`RecordError::Retained`], or [`RecordError::NotNow`] while it is being signed.
+    pub async fn delete(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: &str,
+        condition: &Condition,
+    ) -> Result<(), RecordError> {
+        let opened = self.open(tenant, kind, id, None).await?;
+        opened.check(condition)?;
+        if opened.record.held_at.is_some() {
+            return Err(RecordError::Held);
+        }
+        if opened.state == State::Signing {
+            let why = "it can not be deleted while it is being signed";
+            return Err(RecordError::NotNow { state: opened.state, why });
+        }
+        let versions = self.store().versions(id).await?;
+        if let Some(until) =
+            versions.iter().filter_map(|version| version.retention_until).max().filter(|at| *at > now())
+        {
+            return Err(RecordError::Retained { until });
+        }
+        if !self.store().delete_record(id, opened.record.revision, State::Signing.name(), now()).await? {
+            return Err(condition.lost());
+        }
+        // With its row the key is gone; this is only tidier.
+        if let Err(error) = self.store().forget_journal().await {
+            tracing::warn!(error = with_causes(&error), "a deleted record stays in the journal for a while");
+        }
+        Ok(())
+    }
+}
