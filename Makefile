@@ -1,4 +1,6 @@
 # Every task of the project. `make check` is what CI runs.
+# A failed test says where and why; its stack would hide what the others said.
+export RUST_BACKTRACE = 0
 .DEFAULT_GOAL := help
 .PHONY: help run setup test check fuzz fmt golden openapi bench soak
 

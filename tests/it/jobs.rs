@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -82,10 +83,17 @@ fn problem(answer: &Answer) -> String {
 
 /// Waits until a job has ended, for as long as it goes on.
 fn ended(server: &Server, location: &str) -> Value {
+    while_it_goes_on(server, location, |job| {
+        ["done", "rejected", "cancelled", "failed"].iter().any(|state| job["state"] == *state)
+    })
+}
+
+/// Asks for a job until something is true of it, for as long as it changes.
+fn while_it_goes_on(server: &Server, location: &str, holds: impl Fn(&Value) -> bool) -> Value {
     let (mut last, mut since) = (Value::Null, Instant::now());
     loop {
         let job = server.get(location).json();
-        if ["done", "rejected", "cancelled", "failed"].iter().any(|state| job["state"] == *state) {
+        if holds(&job) {
             return job;
         }
         if job["version"] != last {
@@ -610,6 +618,13 @@ fn a_service_that_is_stopped_with_its_workers_fails_no_letter() {
 /// How many letters are made before a service is killed, again and again.
 const MANY: usize = 5000;
 
+/// Thousands of letters are made by one test at a time: all of them use every core, and much of the disk.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // That another test failed says nothing of this one.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Has a job made by services that are killed over and over, and gives the last one with the job's location.
 fn made_under_kills(start: &dyn Fn() -> Server, folder: &Path) -> (Server, String) {
     let list = lines(&json!(null), (1..=MANY).map(pupil)).split_once('\n').expect("lines").1.to_owned();
@@ -619,9 +634,7 @@ fn made_under_kills(start: &dyn Fn() -> Server, folder: &Path) -> (Server, Strin
     // While it is planned, and five times while letters are made.
     for share in [0, 10, 25, 45, 65, 85] {
         let enough = MANY as u64 * share / 100;
-        eventually("more letters are made", || {
-            server.get(&location).json()["counts"]["letters"].as_u64() >= Some(enough)
-        });
+        while_it_goes_on(&server, &location, |job| job["counts"]["letters"].as_u64() >= Some(enough));
         assert_ne!(server.get(&location).json()["state"], "done", "it was killed too late");
         // Dropped, it is killed with SIGKILL.
         drop(server);
@@ -638,7 +651,7 @@ fn made_under_kills(start: &dyn Fn() -> Server, folder: &Path) -> (Server, Strin
 
 #[test]
 fn a_service_that_is_killed_again_and_again_makes_every_letter_once() {
-    let folder = output_folder("jobs-killed");
+    let (folder, _alone) = (output_folder("jobs-killed"), alone());
     let store = folder.join("store.db");
     drop(std::fs::remove_file(&store));
     let url = format!("sqlite:{}", store.display());
@@ -658,7 +671,7 @@ fn a_service_that_is_killed_again_and_again_makes_every_letter_once() {
 
 #[test]
 fn the_same_on_a_shared_store() {
-    let folder = output_folder("jobs-killed-shared");
+    let (folder, _alone) = (output_folder("jobs-killed-shared"), alone());
     let postgres = PostgresServer::start("jobs-killed");
     let url = postgres.url();
     let variables = [
@@ -677,7 +690,7 @@ const OTHER: &str = "999888771";
 
 #[test]
 fn two_services_share_a_job_and_outlive_each_other_and_the_database() {
-    let folder = output_folder("jobs-together");
+    let (folder, _alone) = (output_folder("jobs-together"), alone());
     let mut postgres = PostgresServer::start("jobs");
     let url = postgres.url();
     let variables = [
@@ -692,18 +705,20 @@ fn two_services_share_a_job_and_outlive_each_other_and_the_database() {
     let list = lines(&json!(null), (1..=count).map(pupil)).split_once('\n').expect("lines").1.to_owned();
     let body = format!("{}\n{list}", letter());
     let location = taken(&one.post(&format!("{JOBS}?on_invalid=skip"), body.as_bytes(), &[LINES]));
-    let made = |server: &Server| server.get(&location).json()["counts"]["letters"].as_u64().unwrap_or(0);
-    eventually("letters are made", || made(&two) >= 300);
+    let made = |server: &Server, enough: u64| {
+        while_it_goes_on(server, &location, |job| job["counts"]["letters"].as_u64() >= Some(enough));
+    };
+    made(&two, 300);
     // Both have their hands in it; one is killed with what it holds.
     let workers = postgres.ask("SELECT COUNT(DISTINCT lock_by) FROM apalis.jobs WHERE status = 'Done'");
     assert_eq!(workers, "2", "both take part");
     drop(one);
-    eventually("the other one goes on", || made(&two) >= 700);
+    made(&two, 700);
     postgres.stop();
     std::thread::sleep(Duration::from_secs(1));
     postgres.run();
     let three = start();
-    eventually("it goes on", || made(&three) >= 1000);
+    made(&three, 1000);
     let counts = ended_as(&three, &location, "done");
     assert_eq!((&counts["items"], &counts["letters"]), (&json!(count), &json!(count)));
     let found = digests(&two, &location);

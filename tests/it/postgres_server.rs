@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{eventually, free_port, output_folder, run_ok};
+use crate::support::{eventually, free_port, output_folder, run, run_ok};
 
 /// A PostgreSQL on a free port, stopped when dropped.
 pub struct PostgresServer {
@@ -13,6 +13,17 @@ pub struct PostgresServer {
     folder: PathBuf,
     log: PathBuf,
 }
+
+/// Nothing here has to outlive the machine, and several of these share its disk: little is kept of the log of changes.
+const SETTINGS: [&str; 7] = [
+    "unix_socket_directories=",
+    "fsync=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "min_wal_size=32MB",
+    "max_wal_size=128MB",
+    "checkpoint_timeout=30s",
+];
 
 /// Where Debian puts the server: it is not on the path.
 fn programs() -> PathBuf {
@@ -57,32 +68,52 @@ impl PostgresServer {
     pub fn run(&mut self) {
         let port = self.port.to_string();
         let log = std::fs::File::options().create(true).append(true).open(&self.log).expect("a log can be made");
-        let child = command(&self.bin.join("postgres"))
+        let mut child = command(&self.bin.join("postgres"))
             .current_dir("/")
             .arg("-D")
             .arg(&self.folder)
-            .args(["-h", "127.0.0.1", "-p", &port, "-c", "unix_socket_directories=", "-c", "fsync=off"])
+            .args(["-h", "127.0.0.1", "-p", &port])
+            .args(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("PostgreSQL starts");
-        self.child = Some(child);
         eventually("PostgreSQL answers", || {
+            if let Some(status) = child.try_wait().expect("PostgreSQL can be waited for") {
+                panic!("PostgreSQL ended with {status}\n{}", self.said());
+            }
             let ready = Command::new(self.bin.join("pg_isready")).args(["-h", "127.0.0.1", "-p", &port]).output();
             ready.is_ok_and(|output| output.status.success())
         });
+        self.child = Some(child);
     }
 
     /// Stops it as a crash would.
     pub fn stop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        run_ok(
-            command(&self.bin.join("pg_ctl"))
-                .current_dir("/")
-                .args(["stop", "-m", "immediate", "-D"])
-                .arg(&self.folder),
-        );
-        child.wait().expect("PostgreSQL can be waited for");
+        if let Err(error) = self.halt() {
+            panic!("{error}");
+        }
+    }
+
+    fn halt(&mut self) -> Result<(), String> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let output = run(command(&self.bin.join("pg_ctl"))
+            .current_dir("/")
+            .args(["stop", "-m", "immediate", "-D"])
+            .arg(&self.folder));
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr).into_owned();
+            let ended = child.try_wait();
+            return Err(format!("PostgreSQL was not stopped: {why}(itself: {ended:?})\n{}", self.said()));
+        }
+        child.wait().map(drop).map_err(|error| error.to_string())
+    }
+
+    /// The end of its log.
+    fn said(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
     pub fn url(&self) -> String {
@@ -97,7 +128,11 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        self.stop();
+        // A second panic would end all tests and hide the first.
+        if let Err(error) = self.halt() {
+            assert!(std::thread::panicking(), "{error}");
+            eprintln!("{error}");
+        }
         // What it held is of no use without it.
         drop(std::fs::remove_dir_all(&self.folder));
     }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use skoledok::document::{Kind, Locale};
@@ -329,11 +329,21 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("not after a minute: {what}");
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that stays free while its server is down: it lies below those that the system
+/// gives to connections (`ip_local_port_range`), one of which could be another test's, or a client's that calls itself.
+/// None is given out twice.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("a listener has an address").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Other runs of the tests on this machine begin elsewhere.
+    let first = std::process::id().wrapping_mul(97);
+    (0..PORTS)
+        .map(|_| FIRST_PORT + ((first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % PORTS) as u16)
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("there is a free port")
 }
+
+const FIRST_PORT: u16 = 12_000;
+const PORTS: u32 = 20_000;
 
 /// A letter unlike every other, by its number.
 pub fn letter(number: usize) -> Value {
