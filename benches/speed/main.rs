@@ -18,6 +18,7 @@ mod input;
 mod job;
 mod load;
 mod peer;
+mod plan;
 mod process;
 mod processes;
 mod report;
@@ -70,6 +71,9 @@ fn all(parts: &[&str]) {
     }
     if wanted("signing") {
         report.add(signing::table());
+    }
+    if wanted("plans") {
+        report.add(plan::table());
     }
     if wanted("peers") {
         for kind in ["letter", "agreement"] {

@@ -95,7 +95,7 @@ fn rendered_mark(engine: &Engine, number: usize) -> Vec<u8> {
     engine.mark(&mark).expect("it can be printed")
 }
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-work/signing")
 }
 
@@ -113,7 +113,7 @@ const EXTENSIONS: &str = "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=x\n\
     subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
 
 /// An authority and two signers, by OpenSSL.
-fn make_keys() {
+pub fn make_keys() {
     std::fs::create_dir_all(folder()).expect("a folder below target/ can be made");
     std::fs::write(folder().join("ca.cnf"), EXTENSIONS).expect("a file can be written");
     let by = "-CA root.pem -CAkey root.key -extensions signer";

@@ -11,6 +11,7 @@ mod freeze;
 mod keep;
 mod read;
 mod reproduce;
+mod seen;
 mod signature;
 mod signing;
 pub mod state;
@@ -30,6 +31,7 @@ pub use facts::{Facts, SchoolFacts, SignatoryFacts};
 pub use freeze::options;
 pub use read::{Changes, Content, Fetched, MOST_BYTES};
 pub use reproduce::Reproduced;
+use seen::Seen;
 pub use signature::{Base, Made, MadeElsewhere, Prepared, ToRaise};
 pub use signing::{DEFAULT_DAYS, Decline, NewSigner, Reason, Start, field_of};
 use state::{State, Step};
@@ -61,6 +63,7 @@ struct Parts {
     settings: Settings,
     /// Files that were fetched before, by record, version and SHA-256.
     files: moka::sync::Cache<(String, i64, [u8; 32]), Delivered>,
+    seen: Seen,
 }
 
 /// Why something can not be done with a record. Words for callers are found elsewhere.
@@ -268,7 +271,7 @@ impl Records {
     pub fn new(store: Store, pipeline: Option<Pipeline>, settings: Settings) -> Self {
         let weight = |_: &_, file: &Delivered| u32::try_from(file.bytes.len()).unwrap_or(u32::MAX);
         let files = moka::sync::Cache::builder().max_capacity(MEMORY).weigher(weight).build();
-        Self(Arc::new(Parts { store, pipeline, settings, files }))
+        Self(Arc::new(Parts { store, pipeline, settings, files, seen: Seen::new() }))
     }
 
     /// The store, for what is kept beside records.

@@ -9,7 +9,8 @@ use super::archive::{self, Archived};
 use super::change::{self, Change};
 use super::facts;
 use super::freeze::options;
-use super::{File, Opened, RecordError, Records, file};
+use super::seen::Asked;
+use super::{File, Opened, RecordError, Records, State, file};
 use crate::cache::Source;
 use crate::document::{Kind, Locale};
 use crate::pipeline::{Delivered, Freshness, Label};
@@ -70,11 +71,21 @@ impl Records {
         id: &str,
         number: Option<i64>,
     ) -> Result<Fetched, RecordError> {
+        let asked = (tenant.name().to_owned(), kind, id.to_owned(), number, DOCUMENT);
+        if let Some(fetched) = self.seen(&asked) {
+            return Ok(fetched);
+        }
+        let mark = self.store().records_mark();
         let opened = self.open(tenant, kind, id, number).await?;
         let number = opened.version.number;
         let frozen = file(opened.version.document_hash.clone(), opened.version.document_size);
         let delivered = if let Some(file) = frozen {
-            self.kept(opened, DOCUMENT, file).await?
+            let is_lasting = opened.state != State::Signing;
+            let delivered = self.kept(opened, DOCUMENT, file).await?;
+            if is_lasting {
+                self.0.seen.note(mark, asked, number, file);
+            }
+            delivered
         } else {
             let body = self.body(&opened).await?;
             // Nobody signs a draft.
@@ -95,6 +106,11 @@ impl Records {
         id: &str,
         number: Option<i64>,
     ) -> Result<Fetched, RecordError> {
+        let asked = (tenant.name().to_owned(), kind, id.to_owned(), number, SIGNED);
+        if let Some(fetched) = self.seen(&asked) {
+            return Ok(fetched);
+        }
+        let mark = self.store().records_mark();
         let mut opened = self.open(tenant, kind, id, number).await?;
         if let (None, Some(signed)) = (number, opened.record.signed)
             && signed != opened.version.number
@@ -105,10 +121,19 @@ impl Records {
         match file.filter(|_| opened.version.signed_at.is_some()) {
             Some(file) => {
                 let number = opened.version.number;
-                Ok(Fetched { number, delivered: self.kept(opened, SIGNED, file).await? })
+                let delivered = self.kept(opened, SIGNED, file).await?;
+                self.0.seen.note(mark, asked, number, file);
+                Ok(Fetched { number, delivered })
             }
             None => Err(RecordError::NotNow { state: opened.state, why: "it is not signed" }),
         }
+    }
+
+    /// A file that was fetched a moment ago, if no record has changed since.
+    fn seen(&self, asked: &Asked) -> Option<Fetched> {
+        let place = self.0.seen.place(self.store(), asked)?;
+        let delivered = self.0.files.get(&(asked.2.clone(), place.number, place.file.hash))?;
+        Some(Fetched { number: place.number, delivered })
     }
 
     /// A file that lies in the store. Those that were fetched before are in memory.

@@ -4,6 +4,7 @@
 
 mod audit;
 mod backup;
+mod change;
 mod job;
 mod key;
 mod queue;
@@ -114,6 +115,7 @@ pub struct Store {
     is_sqlite: bool,
     url: Zeroizing<String>,
     key: Option<Key>,
+    changes: change::Changes,
     /// Held for as long as a service runs.
     _lock: Option<std::sync::Arc<File>>,
 }
@@ -162,7 +164,8 @@ impl Store {
             }
             sleep(Duration::from_millis(100)).await;
         }
-        let mut store = Self { pool, is_sqlite, url, key: settings.key.clone(), _lock: lock };
+        let mut store =
+            Self { pool, is_sqlite, url, key: settings.key.clone(), changes: change::Changes::default(), _lock: lock };
         if let (None, Some(file)) = (&store.key, &file) {
             store.key = key_in(&beside(file, ".key"))?;
         }
@@ -224,7 +227,14 @@ impl Store {
     pub fn unconnected() -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let (url, pool) = ("sqlite::memory:", AnyPoolOptions::new().connect_lazy("sqlite::memory:")?);
-        Ok(Self { pool, is_sqlite: true, url: Zeroizing::new(url.to_owned()), key: None, _lock: None })
+        Ok(Self {
+            pool,
+            is_sqlite: true,
+            url: Zeroizing::new(url.to_owned()),
+            key: None,
+            changes: change::Changes::default(),
+            _lock: None,
+        })
     }
 
     /// Whether the store answers.

@@ -194,7 +194,7 @@ impl Store {
         if let Some(other) = under(&idempotency).await? {
             return Ok(Some(other));
         }
-        let mut transaction = self.write().await?;
+        let (mut transaction, _changing) = self.change_records().await?;
         let added = sqlx::query(
             "INSERT INTO record (id, tenant, kind, revision, latest, school_number, school_name, school_year, created_at, changed_at, \
              idempotency, contents, key) VALUES ($1, $2, $3, 1, 1, $4, $5, $6, $7, $7, $8, $9, $10)",
@@ -349,7 +349,7 @@ impl Store {
         step: Move<'_>,
         version: NewVersion,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.write().await?;
+        let (mut transaction, _changing) = self.change_records().await?;
         let number = step.number + 1;
         let is_changed =
             change(&mut transaction, id, revision, step.at).await? && move_version(&mut transaction, id, step).await?;
@@ -383,7 +383,7 @@ impl Store {
         step: Move<'_>,
         frozen: Frozen,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.write().await?;
+        let (mut transaction, _changing) = self.change_records().await?;
         let is_changed =
             change(&mut transaction, id, revision, step.at).await? && move_version(&mut transaction, id, step).await?;
         if !is_changed {
@@ -420,7 +420,7 @@ impl Store {
         now: i64,
     ) -> Result<bool, StoreError> {
         let (since, why) = hold.unzip();
-        let mut transaction = self.write().await?;
+        let (mut transaction, _changing) = self.change_records().await?;
         if !change(&mut transaction, id, revision, now).await? {
             transaction.rollback().await?;
             return Ok(false);
@@ -446,6 +446,7 @@ impl Store {
              (SELECT 1 FROM record_version v WHERE v.record = record.id AND (v.state = $3 OR v.retention_until > $4))",
         );
         let deleted = deleted.bind(id.to_owned()).bind(revision).bind(signing.to_owned()).bind(now);
+        let _changing = self.changing_records();
         Ok(deleted.execute(&self.pool).await?.rows_affected() > 0)
     }
 }

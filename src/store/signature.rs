@@ -145,7 +145,7 @@ impl Store {
         step: Move<'_>,
         signing: NewSigning<'_>,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.write().await?;
+        let (mut transaction, _changing) = self.change_records().await?;
         let is_changed =
             change(&mut transaction, id, revision, step.at).await? && move_version(&mut transaction, id, step).await?;
         if !is_changed {
@@ -185,7 +185,7 @@ impl Store {
         step: Move<'_>,
         end: SigningEnd<'_>,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.write().await?;
+        let (mut transaction, _changing) = self.change_records().await?;
         let is_changed =
             change(&mut transaction, id, revision, step.at).await? && move_version(&mut transaction, id, step).await?;
         let is_ended = is_changed
@@ -220,7 +220,7 @@ impl Store {
         pending: Option<&str>,
     ) -> Result<KeptSignature, StoreError> {
         let number = finish.number;
-        let mut transaction = self.write().await?;
+        let (mut transaction, _changing) = self.change_records().await?;
         let is_changed = change(&mut transaction, id, revision, finish.at).await?
             && is_in(&mut transaction, id, number, finish.from).await?
             && use_pending(&mut transaction, id, number, pending, finish.at).await?
@@ -258,7 +258,7 @@ impl Store {
         signatures: Vec<(Vec<u8>, NewSignature)>,
     ) -> Result<bool, StoreError> {
         let number = finish.number;
-        let mut transaction = self.write().await?;
+        let (mut transaction, _changing) = self.change_records().await?;
         let is_changed = change(&mut transaction, id, revision, finish.at).await?
             && is_in(&mut transaction, id, number, finish.from).await?;
         if !is_changed {
@@ -295,7 +295,7 @@ impl Store {
         signatures: &[(String, String, Option<i64>)],
         now: i64,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.write().await?;
+        let (mut transaction, _changing) = self.change_records().await?;
         if !change(&mut transaction, id, revision, now).await? {
             transaction.rollback().await?;
             return Ok(false);

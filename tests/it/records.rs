@@ -425,6 +425,28 @@ fn of_two_who_change_a_record_at_once_one_does() {
 }
 
 #[test]
+fn what_is_fetched_again_and_again_is_what_the_record_has_now() {
+    let url = format!("sqlite:{}", output_folder("records-fetched").join("store.db").display());
+    let server = Server::with(&[("SKOLEDOK__STORE__URL", url.as_str())], Stdio::null());
+    let location = kept(&server.post_json(PLANS, &plan(0)));
+    let fetched = |query: &str| {
+        let answers = [(); 3].map(|()| server.get(&format!("{location}/document.pdf{query}")));
+        assert!(answers.iter().all(|answer| answer.status == 200 && answer.body == answers[0].body));
+        let [answer, ..] = answers;
+        answer.body
+    };
+    let mut versions = Vec::new();
+    for number in 1..=4 {
+        done(&finalise(&server, &location));
+        versions.push(fetched(""));
+        done(&replace(&server, &location, &plan(number)));
+        assert!(!versions.contains(&fetched("")), "version {number} is no longer the newest");
+        assert_eq!(fetched(&format!("?version={number}")), versions[number - 1]);
+    }
+    assert_eq!(server.get(&format!("{AGREEMENTS}/{}/document.pdf?version=1", id_of(&location))).status, 404);
+}
+
+#[test]
 fn what_has_to_be_kept_is_not_deleted() {
     let folder = output_folder("records-keep");
     let keys = Keys::new("records-keep-keys");
@@ -488,7 +510,10 @@ fn what_has_to_be_kept_is_not_deleted() {
     );
     assert_eq!(skoledok(&["show", "nobody"]).status.code(), Some(2));
     assert!(skoledok(&["release", id]).status.success());
+    let document = || server.get_with(&format!("{location}/document.pdf"), &headers);
+    assert_eq!((document().status, document().status), (200, 200));
     assert_eq!(server.delete_with(&location, &headers).status, 204, "its time is over");
+    refused(document(), 404, "no-such-record");
     let log = run_ok(binary().args(["audit", "export"]).env("SKOLEDOK__STORE__URL", keys.url()));
     for action in [
         "create record",

@@ -179,7 +179,7 @@ impl Source {
 
     fn documents(&self, chunk: &ChunkRecord) -> Result<Vec<u8>, JobError> {
         let sealed = self.runtime.block_on(self.jobs.store().documents(&self.record.id, chunk.number))?;
-        self.vault.unseal("documents", chunk.number, sealed.ok_or(JobError::Unknown)?)
+        self.vault.documents(chunk.number, sealed.ok_or(JobError::Unknown)?)
     }
 
     fn each(&self, mut with: impl FnMut(&Outcome) -> io::Result<()>) -> io::Result<()> {
@@ -361,7 +361,7 @@ impl Jobs {
         let found = tokio::task::spawn_blocking(move || {
             let outcomes = vault.outcomes(number_of_chunk, sealed)?;
             let outcome = outcomes.into_iter().find(|outcome| outcome.number == number).ok_or_else(nothing)?;
-            let documents = vault.unseal("documents", number_of_chunk, sealed_documents)?;
+            let documents = vault.documents(number_of_chunk, sealed_documents)?;
             let letter = outcome.letter().ok_or_else(nothing)?;
             // Not what was made, where it is being made again.
             let bytes = letter.within(&documents).map(Bytes::copy_from_slice).ok_or_else(nothing)?;

@@ -296,7 +296,7 @@ impl Jobs {
 /// A chunk as it is kept. Sealing some megabytes is done beside what answers callers.
 async fn seal_chunk(vault: Vault, number: i64, chunk: Chunk, wanted: Wanted) -> Result<Kept, JobError> {
     let sealed = tokio::task::spawn_blocking(move || {
-        let documents = (wanted == Wanted::Letters).then(|| vault.seal("documents", number, &chunk.documents));
+        let documents = (wanted == Wanted::Letters).then(|| vault.seal_documents(number, &chunk.documents));
         Ok(Kept {
             counts: count(&chunk.outcomes),
             outcomes: vault.seal_outcomes(number, &chunk.outcomes)?,
