@@ -60,7 +60,8 @@ fn a_certificate_tells_what_openssl_tells() {
 
     let told = authority().openssl(&["x509", "-in", "p256.pem", "-noout", "-serial", "-fingerprint", "-sha256"]);
     let told = told.to_lowercase().replace(':', "");
-    assert!(told.contains(&format!("serial={}\n", p256.serial_hex().trim_start_matches('0'))), "{told}");
+    // OpenSSL writes whole bytes, too, and may begin with a zero.
+    assert!(told.contains(&format!("serial={}\n", p256.serial_hex())), "{told}");
     assert!(told.contains(&p256.fingerprint_hex()), "{told}");
     assert_eq!(p256.to_pem().as_bytes(), authority().read("p256.pem"));
     let list = Certificate::list(&authority().read("chain.pem")).expect("a list is read");
