@@ -3,11 +3,12 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use skoledok::pki::algorithm::{Level, Weakness};
+use skoledok::pki::algorithm::{self, Level, Scheme, SignatureAlgorithm, Weakness};
 use skoledok::pki::chain::{Fault, build};
 use skoledok::pki::cms::{CmsError, SignedData};
 use skoledok::pki::crl::Crl;
-use skoledok::pki::key::{Curve, KeyKind};
+use skoledok::pki::der::{self, tag};
+use skoledok::pki::key::{Curve, KeyKind, PublicKey};
 use skoledok::pki::ocsp::{OcspRequest, OcspResponse};
 use skoledok::pki::revocation::{Reason, RevocationError};
 use skoledok::pki::timestamp::{TimeStampError, TimeStampRequest, TimeStampToken};
@@ -376,6 +377,140 @@ fn a_time_stamp_is_over_what_was_asked_and_nothing_else() {
         request.read(&refusal).expect_err("it is refused").to_string(),
         "the time-stamp server gave no time stamp: rejected, the request is not allowed or not supported"
     );
+}
+
+#[test]
+fn a_key_for_rsa_pss_alone_is_kept_to_it() {
+    let file = |name: &str| authority().path(name).display().to_string();
+    std::fs::write(authority().path("pss.txt"), "prøve").expect("a file can be written");
+    let sign = |name: &str, digest: &str, options: &[&str]| {
+        let (signature, text) = (file(name), file("pss.txt"));
+        let call = ["dgst", digest, "-sign", "rsa2048.key", "-out", &signature];
+        authority().openssl(&[&call[..], options, &[&text]].concat());
+        authority().read(name)
+    };
+    let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];
+    let plain = sign("pkcs1.signature", "-sha256", &[]);
+    let with_salt = sign("pss256.signature", "-sha256", &pss);
+    let longer = sign("pss512.signature", "-sha512", &pss);
+    let algorithm = |scheme, hash| SignatureAlgorithm { scheme, hash };
+    let plainly = algorithm(Scheme::RsaPkcs1, Hash::Sha256);
+    let salted = algorithm(Scheme::RsaPss { salt: 32 }, Hash::Sha256);
+    let salted_longer = algorithm(Scheme::RsaPss { salt: 64 }, Hash::Sha512);
+
+    // The same key with other words before it.
+    let whole = certificate("rsa2048").public_key().clone();
+    let bits = der::element(tag::BIT_STRING, &[&[0], whole.bits()].concat());
+    let limited = |parameters: &[u8]| {
+        let identifier = der::sequence(&[&der::oid(oid::RSA_PSS), parameters]);
+        PublicKey::from_der(&der::sequence(&[&identifier, &bits])).expect("it is a key")
+    };
+    let hash = Hash::Sha256.to_der();
+    let mask = der::sequence(&[&der::oid(oid::MGF1), &hash]);
+    let parameters = |salt| {
+        let parts = [(0, hash.clone()), (1, mask.clone()), (2, der::integer(salt))];
+        der::sequence(
+            &parts
+                .each_ref()
+                .map(|(number, part)| der::element(tag::constructed(*number), part))
+                .each_ref()
+                .map(|part| &part[..]),
+        )
+    };
+    let verify = |algorithm, key: &PublicKey, signature: &[u8]| {
+        algorithm::verify(algorithm, key, "prøve".as_bytes(), signature).is_ok()
+    };
+    for (what, key, allowed) in [
+        ("any RSA", whole.clone(), [true, true, true]),
+        ("PSS alone", limited(&[]), [false, true, true]),
+        ("PSS with SHA-256", limited(&parameters(32)), [false, true, false]),
+        ("PSS with a longer salt", limited(&parameters(33)), [false, false, false]),
+        ("PSS with something else", limited(&der::sequence(&[&der::integer(1)])), [false, false, false]),
+    ] {
+        let told =
+            [verify(plainly, &key, &plain), verify(salted, &key, &with_salt), verify(salted_longer, &key, &longer)];
+        assert_eq!(told, allowed, "{what}");
+    }
+}
+
+#[test]
+fn an_authority_and_a_signer_with_rsa_pss_are_followed() {
+    let tool = |arguments: &[&str]| authority().openssl(arguments);
+    let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest", "-sha256"];
+    let key = ["genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"];
+    tool(&[&key[..], &["-out", "pssca.key"]].concat());
+    tool(
+        &[
+            &key[..],
+            &[
+                "-pkeyopt",
+                "rsa_pss_keygen_md:sha256",
+                "-pkeyopt",
+                "rsa_pss_keygen_mgf1_md:sha256",
+                "-pkeyopt",
+                "rsa_pss_keygen_saltlen:32",
+                "-out",
+                "pss.key",
+            ],
+        ]
+        .concat(),
+    );
+    let own = [
+        "req",
+        "-new",
+        "-x509",
+        "-utf8",
+        "-config",
+        "ca.cnf",
+        "-extensions",
+        "root",
+        "-days",
+        "30",
+        "-key",
+        "pssca.key",
+    ];
+    tool(&[&own[..], &pss, &["-subj", "/CN=PSS-CA (oppdiktet)", "-out", "pssca.pem"]].concat());
+    tool(
+        &[
+            &[
+                "req",
+                "-new",
+                "-utf8",
+                "-config",
+                "ca.cnf",
+                "-key",
+                "pss.key",
+                "-subj",
+                "/CN=Pål (oppdiktet)",
+                "-out",
+                "pss.csr",
+            ][..],
+            &pss,
+        ]
+        .concat(),
+    );
+    let by = [
+        "x509",
+        "-req",
+        "-in",
+        "pss.csr",
+        "-CA",
+        "pssca.pem",
+        "-CAkey",
+        "pssca.key",
+        "-set_serial",
+        "5",
+        "-days",
+        "20",
+    ];
+    tool(&[&by[..], &pss, &["-extfile", "ca.cnf", "-extensions", "silent", "-out", "pss.pem"]].concat());
+    for name in ["pss", "pssca"] {
+        tool(&["x509", "-in", &format!("{name}.pem"), "-outform", "DER", "-out", &format!("{name}.der")]);
+    }
+    let anchors = Anchors::new(vec![certificate("pssca")]);
+    let chain = build(&certificate("pss"), &[], &anchors, now(), Purpose::Signing).expect("there is a chain");
+    assert_eq!(chain.strengths()[0].name(), "RSA-PSS with SHA-256, RSA of 2048 bits");
+    assert_eq!(certificate("pss").public_key().kind(), KeyKind::Rsa { bits: 2048 });
 }
 
 /// Signed data over `test.txt` by OpenSSL.
