@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::algorithm::{self, SignatureAlgorithm, Strength};
 use super::certificate::Certificate;
 use super::der::{self, DerError, Reader, tag};
-use super::extension::{self, full_name};
+use super::extension::{self, places};
 use super::key::PublicKey;
-use super::name::Name;
+use super::name::{GeneralName, Name};
 use super::revocation::{Proof, Reason, RevocationError, Source, Status};
 use super::{oid, time};
 
@@ -42,7 +42,7 @@ struct Scope {
     only_users: bool,
     only_authorities: bool,
     /// It is a part, for certificates that name one of these places.
-    places: Option<Vec<String>>,
+    places: Option<Vec<GeneralName>>,
 }
 
 impl Crl {
@@ -244,7 +244,7 @@ impl Scope {
         for part in der::only_sequence(value)?.all(8, "parts of an issuing distribution point")? {
             const PLACE: u8 = tag::constructed(0);
             match (part.tag, part.body) {
-                (PLACE, place) => self.places = Some(full_name(place)?),
+                (PLACE, place) => self.places = Some(places(place)?),
                 (0x81, [0xFF]) => self.only_users = true,
                 (0x82, [0xFF]) => self.only_authorities = true,
                 (0x83, _) => return Err(RevocationError::NotUnderstood("a CRL with only some of the reasons")),
@@ -260,7 +260,7 @@ impl Scope {
     /// Whether a certificate is among those that it tells of (RFC 5280, 6.3.3 b 2).
     fn holds(&self, certificate: &Certificate) -> bool {
         let kind = if certificate.is_authority() { !self.only_users } else { !self.only_authorities };
-        let named = |places: &Vec<String>| places.iter().any(|place| certificate.crl_urls().contains(place));
+        let named = |places: &Vec<GeneralName>| places.iter().any(|place| certificate.crl_places().contains(place));
         kind && self.places.as_ref().is_none_or(named)
     }
 }

@@ -1,5 +1,6 @@
 //! Certificates, chains, revocation, time stamps and signed data, against what OpenSSL makes.
 
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,7 @@ use skoledok::pki::timestamp::{TimeStampError, TimeStampRequest, TimeStampToken}
 use skoledok::pki::{Anchors, Certificate, Chain, Hash, Purpose, Status, SubIndication, oid};
 
 use crate::authority::authority;
+use crate::support::run;
 
 pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs().try_into().expect("it is a time")
@@ -511,6 +513,66 @@ fn an_authority_and_a_signer_with_rsa_pss_are_followed() {
     let chain = build(&certificate("pss"), &[], &anchors, now(), Purpose::Signing).expect("there is a chain");
     assert_eq!(chain.strengths()[0].name(), "RSA-PSS with SHA-256, RSA of 2048 bits");
     assert_eq!(certificate("pss").public_key().kind(), KeyKind::Rsa { bits: 2048 });
+}
+
+#[test]
+fn names_are_constrained_as_openssl_has_them() {
+    let tool = |arguments: &[&str]| authority().openssl(arguments);
+    let limits = "[limited]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n\
+                  nameConstraints=critical,permitted;dirName:ours,permitted;email:skole.no,excluded;email:.hemmelig.no,\
+                  permitted;DNS:skole.no,permitted;URI:.skole.no,permitted;IP:10.0.0.0/255.0.0.0\n\
+                  [ours]\nC=NO\nO=As kommune (oppdiktet)\n";
+    let names = |place: usize, names: &str| format!("[names{place}]\nbasicConstraints=CA:FALSE\n{names}\n");
+    let ours = "/C=NO/O=As kommune (oppdiktet)/CN=Segl";
+    let cases = [
+        (ours, "", true),
+        (ours, "subjectAltName=email:post@skole.no,DNS:www.skole.no,URI:https://www.skole.no/x,IP:10.1.2.3", true),
+        ("/C=NO/O=Bo kommune (oppdiktet)/CN=Segl", "", false),
+        ("/CN=Segl", "", false),
+        (ours, "subjectAltName=email:post@annen.no", false),
+        (ours, "subjectAltName=email:post@skole.no,email:post@svart.hemmelig.no", false),
+        (ours, "subjectAltName=DNS:annen.no", false),
+        (ours, "subjectAltName=URI:https://skole.no/", false),
+        (ours, "subjectAltName=IP:11.1.2.3", false),
+        ("/C=NO/O=As kommune (oppdiktet)/CN=Segl/emailAddress=post@annen.no", "", false),
+    ];
+    let sections = cases.iter().enumerate().map(|(place, (_, told, _))| names(place, told)).collect::<String>();
+    let whole =
+        [String::from_utf8(authority().read("ca.cnf")).expect("it is text"), limits.to_owned(), sections].concat();
+    std::fs::write(authority().path("names.cnf"), whole).expect("a file can be written");
+    let key = |name: &str| {
+        tool(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", name]);
+    };
+    key("limited.key");
+    key("named.key");
+    let own = ["req", "-new", "-x509", "-utf8", "-config", "names.cnf", "-extensions", "limited", "-days", "30"];
+    tool(
+        &[&own[..], &["-key", "limited.key", "-subj", "/CN=Begrenset CA (oppdiktet)", "-out", "limited.pem"]].concat(),
+    );
+    tool(&["x509", "-in", "limited.pem", "-outform", "DER", "-out", "limited.der"]);
+    let anchors = Anchors::new(vec![certificate("limited")]);
+    for (place, (subject, told, allowed)) in cases.into_iter().enumerate() {
+        let request = ["req", "-new", "-utf8", "-config", "names.cnf", "-key", "named.key", "-subj", subject];
+        tool(&[&request[..], &["-out", "named.csr"]].concat());
+        let by =
+            ["x509", "-req", "-in", "named.csr", "-CA", "limited.pem", "-CAkey", "limited.key", "-set_serial", "5"];
+        let section = format!("names{place}");
+        let made = ["-days", "20", "-extfile", "names.cnf", "-extensions", &section, "-out", "named.pem"];
+        tool(&[&by[..], &made].concat());
+        tool(&["x509", "-in", "named.pem", "-outform", "DER", "-out", "named.der"]);
+        let verify = ["verify", "-CAfile", "limited.pem", "named.pem"];
+        let other = run(Command::new("openssl").args(verify).current_dir(authority().folder()));
+        assert_eq!(other.status.success(), allowed, "OpenSSL: {subject} {told}");
+        let built = build(&certificate("named"), &[], &anchors, now(), Purpose::Signing).map(drop);
+        assert_eq!(
+            built.clone().map_err(|error| error.fault),
+            if allowed { Ok(()) } else { Err(Fault::Name) },
+            "{subject} {told}"
+        );
+        assert!(
+            built.err().is_none_or(|error| error.sub_indication() == SubIndication::CertificateChainGeneralFailure)
+        );
+    }
 }
 
 /// Signed data over `test.txt` by OpenSSL.
