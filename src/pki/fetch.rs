@@ -88,6 +88,9 @@ pub enum Failure {
     /// Too long.
     #[error("the answer is longer than is read")]
     Length,
+    /// It is a proof, and proves nothing: the certificate is not known there, had expired before, or the signature is by a weak algorithm.
+    #[error("the answer says nothing of this certificate that counts")]
+    SaysNothing,
     /// What came is not good, in words.
     #[error("{0}")]
     Answer(String),
@@ -151,13 +154,16 @@ impl Fetcher {
             if response.nonce().is_some_and(|told| Some(told) != nonce) {
                 return Err(RevocationError::Nonce);
             }
-            response.proof(certificate, issuer)?;
-            Ok(response)
+            let proof = response.proof(certificate, issuer)?;
+            Ok((response, proof))
         };
-        self.first(certificate.ocsp_urls(), &OCSP, Some(request.der()), |answer| {
-            read(answer).map_err(|error| refused(&error))
-        })
-        .await
+        let telling = |answer: &[u8]| match read(answer) {
+            Ok((response, proof)) if proof.is_telling() => Ok(response),
+            // A CRL may say more.
+            Ok(_) => Err(Failure::SaysNothing),
+            Err(error) => Err(refused(&error)),
+        };
+        self.first(certificate.ocsp_urls(), &OCSP, Some(request.der()), telling).await
     }
 
     /// Fetches the CRL for a certificate, from where the certificate says. It proves something of it.
@@ -170,10 +176,15 @@ impl Fetcher {
             let blocks = text.then(|| certificate::pem_blocks(answer, "X509 CRL")).flatten();
             let block = blocks.and_then(|blocks| blocks.into_iter().next());
             let crl = Crl::from_der(block.as_deref().unwrap_or(answer))?;
-            crl.proof(certificate, issuer)?;
-            Ok(crl)
+            let proof = crl.proof(certificate, issuer)?;
+            Ok((crl, proof))
         };
-        self.first(certificate.crl_urls(), &CRL, None, |answer| read(answer).map_err(|error| refused(&error))).await
+        let telling = |answer: &[u8]| match read(answer) {
+            Ok((crl, proof)) if proof.is_telling() => Ok(crl),
+            Ok(_) => Err(Failure::SaysNothing),
+            Err(error) => Err(refused(&error)),
+        };
+        self.first(certificate.crl_urls(), &CRL, None, telling).await
     }
 
     /// Fetches the certificates of a certificate's issuer, from where the certificate says: one, a list in PEM, or a PKCS#7 (RFC 5280, 4.2.2.1). They are
@@ -211,16 +222,20 @@ impl Fetcher {
         let mut failures = match self.ocsp(certificate, issuer).await {
             Ok(response) => {
                 let delegate = response.proof(certificate, issuer).ok().and_then(|proof| proof.delegate);
-                evidence.responses.push(response);
                 let Some(delegate) = delegate.filter(|delegate| !delegate.needs_no_ocsp()) else {
+                    evidence.responses.push(response);
                     return (evidence, missing);
                 };
                 // By CRL alone: who answers could say of themselves what they like.
                 match self.crl(&delegate, issuer).await {
-                    Ok(crl) => evidence.crls.push(crl),
-                    Err(error) => missing.push((delegate, error)),
+                    Ok(crl) => {
+                        evidence.responses.push(response);
+                        evidence.crls.push(crl);
+                        return (evidence, missing);
+                    }
+                    // Without it the response proves nothing, and the CRL for the certificate may still.
+                    Err(error) => error.0,
                 }
-                return (evidence, missing);
             }
             Err(error) => error.0,
         };
