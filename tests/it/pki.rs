@@ -382,6 +382,20 @@ fn a_time_stamp_is_over_what_was_asked_and_nothing_else() {
 }
 
 #[test]
+fn a_weak_time_stamp_is_refused_while_another_can_be_asked_for() {
+    let text = String::from_utf8(authority().read("ca.cnf")).expect("it is text");
+    let text = text.replace("tsa.number", "weak.number").replace("signer_digest=sha256", "signer_digest=sha1");
+    std::fs::write(authority().path("weak.cnf"), text).expect("a file can be written");
+    std::fs::write(authority().path("weak.number"), "5002").expect("a file can be written");
+    let request = TimeStampRequest::new(Hash::Sha256, &[3; 32]).expect("it is made");
+    std::fs::write(authority().path("weak.tsq"), request.der()).expect("a file can be written");
+    let call = ["ts", "-reply", "-config", "weak.cnf", "-section", "tsa_config", "-queryfile", "weak.tsq"];
+    authority().openssl(&[&call[..], &["-out", "weak.tsr"]].concat());
+    let error = request.read(&authority().read("weak.tsr")).expect_err("it is signed with SHA-1");
+    assert_eq!(error, TimeStampError::Weak(Weakness::Sha1));
+}
+
+#[test]
 fn a_key_for_rsa_pss_alone_is_kept_to_it() {
     let file = |name: &str| authority().path(name).display().to_string();
     std::fs::write(authority().path("pss.txt"), "prøve").expect("a file can be written");
