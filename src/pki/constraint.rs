@@ -9,8 +9,10 @@ use super::der::{self, DerError, tag};
 use super::name::GeneralName;
 use super::oid;
 
-/// Most subtrees, and most names of a certificate.
+/// Most subtrees of a kind.
 const MOST: usize = 512;
+/// Most names of a certificate, beside its subject. Each is held against each subtree.
+const MOST_NAMES: usize = 128;
 
 /// What an authority may name, and what not.
 #[derive(Debug, Clone)]
@@ -71,7 +73,7 @@ fn names_of(certificate: &Certificate) -> Result<Vec<GeneralName>, DerError> {
         names.push(GeneralName::Mail(address.ok_or(DerError::Value("an e-mail address"))?.to_owned()));
     }
     if let Some(value) = certificate.alternative_names() {
-        for name in der::only_sequence(value)?.all(MOST, "names")? {
+        for name in der::only_sequence(value)?.all(MOST_NAMES, "names")? {
             names.push(GeneralName::read(&name)?);
         }
     }

@@ -3,6 +3,7 @@
 use const_oid::ObjectIdentifier;
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::algorithm::Hash;
 use super::der::{self, DerError, Element, Reader, tag};
 use super::oid;
 
@@ -15,7 +16,7 @@ pub struct Name {
     der: Vec<u8>,
     /// Sets of attributes, in the order of the name.
     parts: Vec<Vec<Attribute>>,
-    /// What is compared.
+    /// What is compared: a digest of each part.
     folded: Vec<u8>,
 }
 
@@ -101,7 +102,7 @@ impl Name {
 
     /// Whether the name begins with all the parts of another (RFC 5280, 7.1): it stands below that in a directory.
     pub(super) fn is_below(&self, base: &Self) -> bool {
-        // What is compared consists of whole elements, so that none can end within another.
+        // What is compared consists of digests of whole parts, so that none can end within another.
         self.folded.starts_with(&base.folded)
     }
 
@@ -160,7 +161,8 @@ pub(super) fn text(tag: u8, body: &[u8]) -> Option<String> {
     }
 }
 
-/// Bytes that are the same for names that are the same. Each value stands in an element, so that no value can pass for two.
+/// Bytes that are the same for names that are the same: 32 for each part, so that one begins with another where the names do. A letter can become
+/// eleven times as long when it is taken apart, so that what is compared is not kept.
 fn fold(parts: &[Vec<Attribute>]) -> Vec<u8> {
     let mut folded = Vec::new();
     for set in parts {
@@ -176,7 +178,8 @@ fn fold(parts: &[Vec<Attribute>]) -> Vec<u8> {
             };
             der::sequence(&[&der::oid(attribute.kind), &value])
         });
-        folded.extend(der::set_of(tag::SET, values.collect()));
+        // Each value stands in an element, so that no value can pass for two.
+        folded.extend(Hash::Sha256.digest(&[&der::set_of(tag::SET, values.collect())]));
     }
     folded
 }
