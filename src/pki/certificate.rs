@@ -342,7 +342,7 @@ impl Certificate {
         self.0.extensions.name_constraints.as_ref()
     }
 
-    /// Constraints on the paths below it that are not worked out here (policyConstraints, and nameConstraints that are broken). No path goes through
+    /// Constraints on the paths below it that are not worked out here (policyConstraints that ask for a policy, and nameConstraints that are broken). No path goes through
     /// them.
     #[must_use]
     pub fn constraints(&self) -> &[ObjectIdentifier] {

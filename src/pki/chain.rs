@@ -455,6 +455,14 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_that_asks_for_policies_is_not_passed() {
+        let constraint =
+            |number: u8| extension(oid::POLICY_CONSTRAINTS, true, &der::sequence(&[&[0x80 | number, 1, 0]]));
+        assert_eq!(judge(&[constraint(1)], &[], Purpose::Signing), Ok(()), "nobody asks which policies are the same");
+        assert_eq!(judge(&[constraint(0)], &[], Purpose::Signing), Err(Fault::Extension(oid::POLICY_CONSTRAINTS)));
+    }
+
+    #[test]
     fn of_several_ways_one_that_holds_is_found() {
         // One authority, certified by a root that nobody trusts, by one that has ended, and by one that is trusted.
         let [root_key, other_key, key, leaf_key] = [Key::new(), Key::new(), Key::new(), Key::new()];

@@ -171,7 +171,11 @@ impl Extensions {
                 Ok(constraints) => self.name_constraints = Some(constraints),
                 Err(_) => self.constraints.push(extension.oid),
             },
-            oid::POLICY_CONSTRAINTS => self.constraints.push(extension.oid),
+            oid::POLICY_CONSTRAINTS => {
+                if asks_for_policies(value).unwrap_or(true) {
+                    self.constraints.push(extension.oid);
+                }
+            }
             // Nobody asks for the issuer's other names; the others only narrow down policies, and none is asked for.
             oid::ISSUER_ALT_NAME | oid::POLICY_MAPPINGS | oid::INHIBIT_ANY_POLICY => {}
             _ => return Ok(false),
@@ -237,6 +241,16 @@ pub(super) fn places(place: &[u8]) -> Result<Vec<GeneralName>, DerError> {
         }
         None => Ok(Vec::new()),
     }
+}
+
+/// Whether PolicyConstraints ask for a policy in every certificate below (RFC 5280, 4.2.1.11). The other constraint is on which policies mean the
+/// same, which nobody asks for otherwise.
+fn asks_for_policies(value: &[u8]) -> Result<bool, DerError> {
+    let mut inside = der::only_sequence(value)?;
+    let asks = inside.optional(tag::primitive(0))?.is_some();
+    let narrows = inside.optional(tag::primitive(1))?.is_some();
+    inside.end()?;
+    if asks || narrows { Ok(asks) } else { Err(DerError::Value("policy constraints")) }
 }
 
 fn policies(value: &[u8]) -> Result<Vec<ObjectIdentifier>, DerError> {
