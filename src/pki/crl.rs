@@ -9,7 +9,7 @@ use super::der::{self, DerError, Reader, tag};
 use super::extension::{self, places};
 use super::key::PublicKey;
 use super::name::{GeneralName, Name};
-use super::revocation::{Proof, Reason, RevocationError, Source, Status, check_times};
+use super::revocation::{Known, Proof, Reason, RevocationError, Source, Status, check_times};
 use super::{oid, time};
 
 /// Longest CRL, in bytes.
@@ -31,6 +31,7 @@ struct Parts {
     this_update: i64,
     next_update: Option<i64>,
     scope: Scope,
+    known: Known<Result<Strength, RevocationError>>,
 }
 
 /// Which certificates it tells of.
@@ -99,6 +100,7 @@ impl Crl {
             this_update,
             next_update,
             scope,
+            known: Known::default(),
         })))
     }
 
@@ -147,7 +149,7 @@ impl Crl {
             return Err(RevocationError::Authority);
         }
         check_times(self.0.this_update, self.0.next_update, self.0.this_update)?;
-        let strength = self.is_signed_by(issuer.public_key())?;
+        let strength = self.0.known.with(issuer, || self.is_signed_by(issuer.public_key()))?;
         let kept = self.0.scope.expired_since.is_some_and(|since| since <= certificate.not_after());
         Ok(Proof {
             status: self.status(certificate.serial())?,

@@ -9,7 +9,7 @@ use super::chain::{Purpose, is_for};
 use super::der::{self, DerError, Element, Reader, tag};
 use super::key::PublicKey;
 use super::name::Name;
-use super::revocation::{Proof, Reason, RevocationError, Source, Status, check_times};
+use super::revocation::{Known, Proof, Reason, RevocationError, Source, Status, check_times};
 use super::{extension, oid, time};
 
 /// Longest response, in bytes.
@@ -67,7 +67,11 @@ struct Parts {
     produced_at: i64,
     nonce: Option<Vec<u8>>,
     answers: Vec<Answer>,
+    known: Known<Result<Signer, RevocationError>>,
 }
+
+/// How strongly somebody signed, and their certificate if that is not the issuer.
+type Signer = (Strength, Option<Certificate>);
 
 /// Who says that they answered.
 #[derive(Debug)]
@@ -139,6 +143,7 @@ impl OcspResponse {
             produced_at: data.produced_at,
             nonce: data.nonce,
             answers: data.answers,
+            known: Known::default(),
         })))
     }
 
@@ -179,7 +184,7 @@ impl OcspResponse {
         let rank = |answer: &&Answer| (answer.this_update, answer.status != Status::Good);
         let answer = self.0.answers.iter().filter(about).max_by_key(rank).ok_or(RevocationError::Other)?;
         check_times(answer.this_update, answer.next_update, self.0.produced_at)?;
-        let (strength, delegate) = self.signer(issuer)?;
+        let (strength, delegate) = self.0.known.with(issuer, || self.signer(issuer))?;
         let kept = answer.archive_cutoff.is_some_and(|since| since <= certificate.not_after());
         Ok(Proof {
             status: answer.status,
@@ -194,7 +199,7 @@ impl OcspResponse {
     }
 
     /// Who signed it, if that is somebody with the right to.
-    fn signer(&self, issuer: &Certificate) -> Result<(Strength, Option<Certificate>), RevocationError> {
+    fn signer(&self, issuer: &Certificate) -> Result<Signer, RevocationError> {
         let mut why = RevocationError::Authority;
         if self.0.responder.is(issuer) {
             match self.is_signed_by(issuer.public_key()) {

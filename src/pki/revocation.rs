@@ -1,5 +1,7 @@
 //! Whether a certificate was revoked, as a CRL or an OCSP response tells it.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::algorithm::{SignatureError, Strength};
 use super::certificate::Certificate;
 use super::chain::Chain;
@@ -189,6 +191,35 @@ pub enum RevocationError {
     Nonce,
 }
 
+/// What was found out of a proof with an issuer: signatures take time, long lists take more, and one proof tells of many certificates.
+#[derive(Debug)]
+pub(super) struct Known<T>(Mutex<Vec<([u8; 32], T)>>);
+
+/// Most issuers that something is known with.
+const MOST_KNOWN: usize = 4;
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Known<T> {
+    /// What is known with an issuer, or is found out now.
+    pub(super) fn with(&self, issuer: &Certificate, find: impl FnOnce() -> T) -> T {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, found)) = known().iter().find(|(of, _)| *of == issuer.fingerprint()) {
+            return found.clone();
+        }
+        let found = find();
+        let mut all = known();
+        if all.len() < MOST_KNOWN {
+            all.push((issuer.fingerprint(), found.clone()));
+        }
+        found
+    }
+}
+
 /// The times of a proof fit together: it tells of no time after it was made, and promises news for none before it. Whoever had the right to answer
 /// once, and no more, could otherwise go on to answer in that time's name.
 pub(super) fn check_times(this_update: i64, next_update: Option<i64>, produced_at: i64) -> Result<(), RevocationError> {
@@ -281,6 +312,25 @@ mod tests {
         let proofs = evidence.proofs(&leaf, &issuer);
         assert_eq!(proofs.len(), 2);
         assert!(proofs[0].is_revoked_at(NOW), "{:?}", proofs[0]);
+    }
+
+    #[test]
+    fn a_signature_is_checked_once_for_an_issuer() {
+        let key = Key::new();
+        let issuers: Vec<Certificate> =
+            (0..6).map(|one| certificate(&called(&format!("CA {one}")), &key, &called("CA"), &key, &[])).collect();
+        let known = Known::default();
+        let mut count = 0;
+        for _ in 0..3 {
+            for (place, issuer) in issuers.iter().enumerate() {
+                let found = known.with(issuer, || {
+                    count += 1;
+                    place
+                });
+                assert_eq!(found, place);
+            }
+        }
+        assert_eq!(count, 6 + 2 * 2, "those that there is no room for are asked again");
     }
 
     #[test]
