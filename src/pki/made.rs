@@ -77,6 +77,20 @@ pub(super) fn purposes(critical: bool, purposes: &[ObjectIdentifier]) -> Vec<u8>
     extension(oid::EXTENDED_KEY_USAGE, critical, &der::element(tag::SEQUENCE, &all.concat()))
 }
 
+/// authorityInfoAccess with the URL of a responder, and cRLDistributionPoints with that of a CRL, if they are told.
+pub(super) fn places(responder: Option<&str>, list: Option<&str>) -> Vec<Vec<u8>> {
+    let url = |url: &str| der::element(0x86, url.as_bytes());
+    let responder = responder.map(|told| {
+        let place = der::sequence(&[&der::oid(oid::AD_OCSP), &url(told)]);
+        extension(oid::AUTHORITY_INFO, false, &der::sequence(&[&place]))
+    });
+    let list = list.map(|told| {
+        let names = der::element(tag::constructed(0), &der::element(tag::constructed(0), &url(told)));
+        extension(oid::CRL_DISTRIBUTION, false, &der::sequence(&[&der::sequence(&[&names])]))
+    });
+    responder.into_iter().chain(list).collect()
+}
+
 /// keyUsage of bits such as `0b1100_0000` for digitalSignature and nonRepudiation.
 pub(super) fn usage(bits: u8) -> Vec<u8> {
     let unused = u8::try_from(bits.trailing_zeros().min(7)).unwrap_or(7);
@@ -140,9 +154,23 @@ pub(super) fn response(
     answers: &[Vec<u8>],
     certificates: &[Certificate],
 ) -> Vec<u8> {
+    response_with(of, by, produced, answers, certificates, &[])
+}
+
+/// The same with extensions.
+pub(super) fn response_with(
+    of: &Key,
+    by: &Key,
+    produced: i64,
+    answers: &[Vec<u8>],
+    certificates: &[Certificate],
+    all: &[Vec<u8>],
+) -> Vec<u8> {
     let id = der::element(tag::OCTET_STRING, &Hash::Sha1.digest(&[of.bits()]));
     let id = der::element(tag::constructed(2), &id);
-    let data = der::sequence(&[&id, &day(produced), &der::element(tag::SEQUENCE, &answers.concat())]);
+    let list = extensions(all);
+    let list = if list.is_empty() { list } else { der::element(tag::constructed(1), &list) };
+    let data = der::sequence(&[&id, &day(produced), &der::element(tag::SEQUENCE, &answers.concat()), &list]);
     let all: Vec<Vec<u8>> = certificates.iter().map(|one| one.der().to_vec()).collect();
     let all = der::element(tag::constructed(0), &der::element(tag::SEQUENCE, &all.concat()));
     let basic = der::sequence(&[&data, &algorithm(), &bit_string(&by.sign(&data)), &all]);
