@@ -134,7 +134,7 @@ pub(super) fn answer(about: &Certificate, issuer: &Certificate, status: &[u8], (
     let hash = |bytes: &[u8]| der::element(tag::OCTET_STRING, &Hash::Sha1.digest(&[bytes]));
     let id = der::sequence(&[
         &der::sequence(&[&der::oid(oid::SHA1)]),
-        &hash(issuer.subject().der()),
+        &hash(about.issuer().der()),
         &hash(issuer.public_key().bits()),
         &der::element(tag::INTEGER, about.serial()),
     ]);
