@@ -216,6 +216,16 @@ fn none_or_null(parameters: &[u8]) -> bool {
 
 /// Reads RSASSA-PSS-params (RFC 4055, 3.1). What is left out there means SHA-1.
 fn pss(parameters: &[u8]) -> Result<SignatureAlgorithm, AlgorithmError> {
+    let (hash, salt) = pss_parameters(parameters)?;
+    // OpenSSL writes the longest salt that fits; one that is shorter than the digest nobody writes.
+    if usize::from(salt) < hash.length() {
+        return Err(AlgorithmError::Parameters);
+    }
+    Ok(SignatureAlgorithm { scheme: Scheme::RsaPss { salt }, hash })
+}
+
+/// Digest and bytes of salt in RSASSA-PSS-params, of a signature or of a key.
+pub(super) fn pss_parameters(parameters: &[u8]) -> Result<(Hash, u16), AlgorithmError> {
     let mut inside = der::only_sequence(parameters)?;
     let hash = match inside.optional(tag::constructed(0))? {
         Some(element) => Hash::from_der(element.body)?,
@@ -240,10 +250,8 @@ fn pss(parameters: &[u8]) -> Result<SignatureAlgorithm, AlgorithmError> {
         None => 1,
     };
     inside.end()?;
-    // OpenSSL writes the longest salt that fits; one that is shorter than the digest nobody writes.
-    let salt = u16::try_from(salt).ok().filter(|salt| usize::from(*salt) >= hash.length());
-    match salt {
-        Some(salt) if mask == hash && trailer == 1 => Ok(SignatureAlgorithm { scheme: Scheme::RsaPss { salt }, hash }),
+    match u16::try_from(salt) {
+        Ok(salt) if mask == hash && trailer == 1 => Ok((hash, salt)),
         _ => Err(AlgorithmError::Parameters),
     }
 }
@@ -351,13 +359,15 @@ pub fn verify(
     signature: &[u8],
 ) -> Result<Strength, SignatureError> {
     let kind = key.kind();
-    let told = || (algorithm.name(), kind.name());
-    let fits = matches!(
-        (algorithm.scheme, kind),
-        (Scheme::RsaPkcs1 | Scheme::RsaPss { .. }, KeyKind::Rsa { .. })
-            | (Scheme::Ecdsa, KeyKind::Ec(_))
-            | (Scheme::Ed25519, KeyKind::Ed25519)
-    );
+    let told = || (algorithm.name(), key.name());
+    let fits = match (algorithm.scheme, kind) {
+        (Scheme::RsaPkcs1, KeyKind::Rsa { .. }) => key.pss().is_none(),
+        (Scheme::RsaPss { salt }, KeyKind::Rsa { .. }) => {
+            key.pss().is_none_or(|limit| limit.allows(algorithm.hash, salt))
+        }
+        (Scheme::Ecdsa, KeyKind::Ec(_)) | (Scheme::Ed25519, KeyKind::Ed25519) => true,
+        _ => false,
+    };
     if !fits {
         let (algorithm, key) = told();
         return Err(SignatureError::Key { algorithm, key });

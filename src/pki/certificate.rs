@@ -7,10 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use const_oid::ObjectIdentifier;
 
 use super::algorithm::{self, AlgorithmError, Hash, SignatureAlgorithm, SignatureError, Strength};
+use super::constraint::NameConstraints;
 use super::der::{self, DerError, tag};
 use super::extension::{BasicConstraints, ExtendedKeyUsage, Extensions, KeyUsage, Qualified};
 use super::key::PublicKey;
-use super::name::Name;
+use super::name::{GeneralName, Name};
 use super::time;
 
 /// Longest certificate, in bytes.
@@ -44,6 +45,8 @@ pub struct Certificate(Arc<Parts>);
 
 struct Parts {
     der: Vec<u8>,
+    /// 0 is version 1.
+    version: u64,
     /// Where the signed part lies in it.
     signed: std::ops::Range<usize>,
     fingerprint: [u8; 32],
@@ -100,6 +103,7 @@ impl Certificate {
         let begin = bytes.len() - outer_rest(bytes)?;
         Ok(Self(Arc::new(Parts {
             der: bytes.to_vec(),
+            version,
             signed: begin..begin + signed.raw.len(),
             fingerprint: Hash::Sha256.digest(&[bytes]).try_into().unwrap_or([0; 32]),
             serial,
@@ -131,6 +135,11 @@ impl Certificate {
             return Err(CertificateError::TooMany);
         }
         blocks.iter().map(|block| Self::from_der(block)).collect()
+    }
+
+    /// Whether it is of version 3, and could say with extensions what it is for.
+    pub(super) fn has_extensions(&self) -> bool {
+        self.0.version == 2
     }
 
     /// The certificate, as it came.
@@ -294,6 +303,11 @@ impl Certificate {
         &self.0.extensions.crl_urls
     }
 
+    /// Where its CRL may be from, by names of every form.
+    pub(super) fn crl_places(&self) -> &[GeneralName] {
+        &self.0.extensions.crl_places
+    }
+
     /// Whether it is of an OCSP responder and says that nobody needs to ask for its revocation (RFC 6960, 4.2.2.2.1).
     #[must_use]
     pub fn needs_no_ocsp(&self) -> bool {
@@ -318,7 +332,18 @@ impl Certificate {
         &self.0.extensions.unknown_critical
     }
 
-    /// Constraints on the paths below it that are not worked out here (nameConstraints, policyConstraints). No path goes through them.
+    /// subjectAltName, as it came.
+    pub(super) fn alternative_names(&self) -> Option<&[u8]> {
+        self.0.extensions.alternative_names.as_deref()
+    }
+
+    /// Whom it may name in certificates below it, if it says so.
+    pub(super) fn name_constraints(&self) -> Option<&NameConstraints> {
+        self.0.extensions.name_constraints.as_ref()
+    }
+
+    /// Constraints on the paths below it that are not worked out here (policyConstraints that ask for a policy, and nameConstraints that are broken). No path goes through
+    /// them.
     #[must_use]
     pub fn constraints(&self) -> &[ObjectIdentifier] {
         &self.0.extensions.constraints

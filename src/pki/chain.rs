@@ -4,6 +4,7 @@ use const_oid::ObjectIdentifier;
 
 use super::algorithm::{SignatureError, Strength};
 use super::certificate::Certificate;
+use super::extension::{ExtendedKeyUsage, KeyUsage};
 use super::indication::SubIndication;
 use super::oid;
 
@@ -13,7 +14,8 @@ pub const DEEPEST: usize = 8;
 /// What a leaf is to be good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// Documents: digitalSignature or nonRepudiation, if there is a keyUsage at all.
+    /// Documents: digitalSignature or nonRepudiation, if there is a keyUsage at all, and more than the purposes of servers, if there is an
+    /// extKeyUsage.
     Signing,
     /// Time stamps: extKeyUsage, critical, with timeStamping alone (RFC 3161, 2.3).
     TimeStamping,
@@ -106,6 +108,9 @@ pub enum Fault {
     /// Its key must not be used for this.
     #[error("its key is not for this purpose (key usage or extended key usage)")]
     Usage,
+    /// It has a name that an authority above it may not give.
+    #[error("it has a name that an authority above it must not give (name constraints)")]
+    Name,
     /// It has a critical extension that is not known, or a constraint that is not worked out here.
     #[error("it has the extension `{0}`, which is not understood here")]
     Extension(ObjectIdentifier),
@@ -266,12 +271,14 @@ fn faulty(way: &[Certificate], at: i64, purpose: Purpose) -> Option<(usize, Faul
     let anchor = way.len().checked_sub(1)?;
     let mut below = 0;
     for (place, certificate) in way.iter().enumerate().skip(1) {
-        // A version 1 certificate can be an anchor and says nothing of itself.
-        let is_authority = certificate.is_authority() || (place == anchor && certificate.basic_constraints().is_none());
+        // A certificate of version 1 can be an anchor and says nothing of itself. One of version 3 that is trusted to sign is not trusted to
+        // say who others are.
+        let is_authority = certificate.is_authority() || (place == anchor && !certificate.has_extensions());
         if !is_authority {
             return Some((place, Fault::NoAuthority));
         }
-        if certificate.key_usage().is_some_and(|usage| !usage.signs_certificates()) {
+        let signs = certificate.key_usage().is_none_or(KeyUsage::signs_certificates);
+        if !signs || !leads_to(certificate, purpose) {
             return Some((place, Fault::Usage));
         }
         // 6.1.4 l and m: authorities between it and the leaf count, unless they only hand on to themselves.
@@ -286,6 +293,13 @@ fn faulty(way: &[Certificate], at: i64, purpose: Purpose) -> Option<(usize, Faul
         let unknown = certificate.unknown_critical().iter().chain(certificate.constraints()).next();
         if let Some(extension) = unknown {
             return Some((place, Fault::Extension(*extension)));
+        }
+        // 6.1.3 b and c: of the authorities between, those that only hand on to themselves may name themselves.
+        let named = || way.iter().enumerate().take(place).filter(|(at, one)| *at == 0 || !one.is_self_issued());
+        if let Some(constraints) = certificate.name_constraints()
+            && let Some((below, _)) = named().find(|(_, one)| !constraints.allow(one))
+        {
+            return Some((below, Fault::Name));
         }
         // An anchor is trusted for as long as it is configured, but one that is the leaf is judged as a leaf.
         if place == anchor && anchor > 0 {
@@ -307,14 +321,164 @@ pub(super) fn is_for(certificate: &Certificate, purpose: Purpose) -> bool {
     let usage = certificate.key_usage();
     let extended = certificate.extended_key_usage();
     let signs = usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation());
-    let only_for = |purpose| extended.is_some_and(|extended| extended.purposes == [purpose]);
     signs
         && match purpose {
-            // A key that answers for times or certificates says nothing of documents.
-            Purpose::Signing => !only_for(oid::FOR_TIME_STAMPS) && !only_for(oid::FOR_OCSP),
+            Purpose::Signing => extended.is_none_or(|extended| {
+                // Who says that a key binds its owner to what it signs means more than the handshakes of TLS.
+                let binds = usage.is_some_and(KeyUsage::non_repudiation) && !answers(extended);
+                binds || !is_for_machines(extended)
+            }),
             Purpose::TimeStamping => {
-                only_for(oid::FOR_TIME_STAMPS) && extended.is_some_and(|extended| extended.critical)
+                extended.is_some_and(|extended| extended.critical && extended.purposes == [oid::FOR_TIME_STAMPS])
             }
             Purpose::OcspSigning => extended.is_some_and(|extended| extended.has(oid::FOR_OCSP)),
         }
+}
+
+/// Whether what an authority issues can be for a purpose. RFC 5280, 4.2.1.12, leaves open what extKeyUsage means there; authorities write it to
+/// keep what is below to it, and other validators read it so.
+fn leads_to(authority: &Certificate, purpose: Purpose) -> bool {
+    authority.extended_key_usage().is_none_or(|extended| {
+        extended.has(oid::ANY_PURPOSE)
+            || match purpose {
+                Purpose::Signing => !is_for_machines(extended),
+                Purpose::TimeStamping => extended.has(oid::FOR_TIME_STAMPS),
+                // The issuer gives this right itself, and only for its own certificates.
+                Purpose::OcspSigning => true,
+            }
+    })
+}
+
+/// Whether all purposes are of servers: what the key of a web site signs says nothing of documents, nor does that of who answers for times or
+/// certificates. People log in with keys that they sign with, so that clients alone may sign.
+fn is_for_machines(extended: &ExtendedKeyUsage) -> bool {
+    const MACHINES: [ObjectIdentifier; 4] =
+        [oid::FOR_TLS_SERVERS, oid::FOR_TLS_CLIENTS, oid::FOR_TIME_STAMPS, oid::FOR_OCSP];
+    let all = &extended.purposes;
+    all.iter().all(|purpose| MACHINES.contains(purpose)) && all[..] != [oid::FOR_TLS_CLIENTS]
+}
+
+/// Whether a key answers for times or certificates.
+fn answers(extended: &ExtendedKeyUsage) -> bool {
+    extended.has(oid::FOR_TIME_STAMPS) || extended.has(oid::FOR_OCSP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::der::{self, tag};
+    use crate::pki::made::{self, Key, NOW, authority, called, certificate, extension, purposes, usage};
+
+    const SIGNS: u8 = 0b1100_0000;
+
+    /// A leaf below an authority below a root, with extensions.
+    fn judge(of_authority: &[Vec<u8>], of_leaf: &[Vec<u8>], purpose: Purpose) -> Result<(), Fault> {
+        let [root_key, key, leaf_key] = [Key::new(), Key::new(), Key::new()];
+        let (root, middle, leaf) = (called("Rot"), called("CA"), called("Kari"));
+        let anchor = certificate(&root, &root_key, &root, &root_key, &[authority()]);
+        let between = certificate(&middle, &key, &root, &root_key, &[&[authority()], of_authority].concat());
+        let leaf = certificate(&leaf, &leaf_key, &middle, &key, of_leaf);
+        build(&leaf, &[between], &Anchors::new(vec![anchor]), NOW, purpose).map(drop).map_err(|error| error.fault)
+    }
+
+    #[test]
+    fn the_keys_of_servers_sign_no_documents() {
+        let leaf =
+            |usages, all: &[ObjectIdentifier]| judge(&[], &[usage(usages), purposes(false, all)], Purpose::Signing);
+        let (server, client, mail) =
+            (oid::FOR_TLS_SERVERS, oid::FOR_TLS_CLIENTS, ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4"));
+        assert_eq!(leaf(0b1000_0000, &[server, client]), Err(Fault::Usage), "a web site");
+        assert_eq!(leaf(SIGNS, &[oid::FOR_TIME_STAMPS, oid::FOR_OCSP]), Err(Fault::Usage), "who answers");
+        assert_eq!(leaf(SIGNS, &[server, oid::FOR_OCSP]), Err(Fault::Usage));
+        assert_eq!(leaf(SIGNS, &[server, client]), Ok(()), "it binds its owner");
+        assert_eq!(leaf(0b1000_0000, &[client]), Ok(()), "people log in with it");
+        assert_eq!(leaf(0b1000_0000, &[server, mail]), Ok(()));
+        assert_eq!(leaf(0b0010_0000, &[mail]), Err(Fault::Usage));
+        let below = |all: &[ObjectIdentifier], purpose| {
+            let own =
+                if purpose == Purpose::TimeStamping { purposes(true, &[oid::FOR_TIME_STAMPS]) } else { usage(SIGNS) };
+            judge(&[purposes(false, all)], &[own], purpose)
+        };
+        assert_eq!(below(&[server, client], Purpose::Signing), Err(Fault::Usage), "an authority of web sites");
+        assert_eq!(below(&[server, mail], Purpose::Signing), Ok(()));
+        assert_eq!(below(&[mail], Purpose::TimeStamping), Err(Fault::Usage));
+        assert_eq!(below(&[mail, oid::FOR_TIME_STAMPS], Purpose::TimeStamping), Ok(()));
+        assert_eq!(below(&[oid::ANY_PURPOSE], Purpose::TimeStamping), Ok(()));
+    }
+
+    #[test]
+    fn a_signer_who_is_trusted_is_no_authority() {
+        let [key, leaf_key] = [Key::new(), Key::new()];
+        let name = called("Segl");
+        let leaf = certificate(&called("Ola"), &leaf_key, &name, &key, &[usage(SIGNS)]);
+        let trusted = |all: &[Vec<u8>]| {
+            let anchor = certificate(&name, &key, &name, &key, all);
+            build(&anchor, &[], &Anchors::new(vec![anchor.clone()]), NOW, Purpose::Signing)
+                .expect("it is trusted itself");
+            build(&leaf, &[], &Anchors::new(vec![anchor]), NOW, Purpose::Signing).map(drop).map_err(|error| error.fault)
+        };
+        assert_eq!(trusted(&[extension(oid::SUBJECT_KEY_ID, false, &[4, 1, 7])]), Err(Fault::NoAuthority));
+        assert_eq!(trusted(&[]), Ok(()), "version 1 says nothing of itself");
+    }
+
+    #[test]
+    fn names_are_bound_by_every_authority_above() {
+        let subtree = |number, name: &[u8]| {
+            let base = der::sequence(&[&der::element(tag::constructed(4), name)]);
+            extension(oid::NAME_CONSTRAINTS, true, &der::sequence(&[&der::element(tag::constructed(number), &base)]))
+        };
+        assert_eq!(judge(&[subtree(0, &called("Kari"))], &[], Purpose::Signing), Ok(()));
+        assert_eq!(judge(&[subtree(0, &called("Ola"))], &[], Purpose::Signing), Err(Fault::Name));
+        assert_eq!(judge(&[subtree(1, &called("Ola"))], &[], Purpose::Signing), Ok(()));
+        assert_eq!(judge(&[subtree(1, &called("Kari"))], &[], Purpose::Signing), Err(Fault::Name));
+        let broken = extension(oid::NAME_CONSTRAINTS, true, &der::sequence(&[]));
+        assert_eq!(judge(&[broken], &[], Purpose::Signing), Err(Fault::Extension(oid::NAME_CONSTRAINTS)));
+
+        // The root allows names below its own, and its authority renews itself in between.
+        let [root_key, old, new, leaf_key] = [Key::new(), Key::new(), Key::new(), Key::new()];
+        let (root, middle) = (called("Rot"), called("CA"));
+        let limits = |name: &[u8]| vec![authority(), subtree(0, name)];
+        let anchor = certificate(&root, &root_key, &root, &root_key, &[authority()]);
+        let first = certificate(&middle, &old, &root, &root_key, &limits(&called("Kari")));
+        let renewed = certificate(&middle, &new, &middle, &old, &[authority()]);
+        let leaf = |subject: &str| certificate(&called(subject), &leaf_key, &middle, &new, &[]);
+        let pool = [first, renewed];
+        let judge = |leaf: &Certificate| build(leaf, &pool, &Anchors::new(vec![anchor.clone()]), NOW, Purpose::Signing);
+        let good = judge(&leaf("Kari")).expect("who hands on to itself may name itself");
+        assert_eq!(good.certificates().len(), 4);
+        let error = judge(&leaf("Ola")).expect_err("the limit holds further down");
+        assert_eq!((error.fault.clone(), error.is_of_leaf()), (Fault::Name, true));
+        // A limit of the anchor itself holds, too.
+        let anchor = certificate(&root, &root_key, &root, &root_key, &limits(&called("Ola")));
+        let error = build(&leaf("Kari"), &pool, &Anchors::new(vec![anchor]), NOW, Purpose::Signing);
+        assert_eq!(error.expect_err("the anchor allows others").fault, Fault::Name);
+    }
+
+    #[test]
+    fn an_authority_that_asks_for_policies_is_not_passed() {
+        let constraint =
+            |number: u8| extension(oid::POLICY_CONSTRAINTS, true, &der::sequence(&[&[0x80 | number, 1, 0]]));
+        assert_eq!(judge(&[constraint(1)], &[], Purpose::Signing), Ok(()), "nobody asks which policies are the same");
+        assert_eq!(judge(&[constraint(0)], &[], Purpose::Signing), Err(Fault::Extension(oid::POLICY_CONSTRAINTS)));
+    }
+
+    #[test]
+    fn of_several_ways_one_that_holds_is_found() {
+        // One authority, certified by a root that nobody trusts, by one that has ended, and by one that is trusted.
+        let [root_key, other_key, key, leaf_key] = [Key::new(), Key::new(), Key::new(), Key::new()];
+        let (root, other, middle) = (called("Rot"), called("Annen rot"), called("CA"));
+        let anchor = certificate(&root, &root_key, &root, &root_key, &[authority()]);
+        let stranger = certificate(&other, &other_key, &other, &other_key, &[authority()]);
+        let cross = certificate(&middle, &key, &other, &other_key, &[authority()]);
+        let ended = made::certificate_valid(&middle, &key, &root, &root_key, &[authority()], (-900, -10));
+        let good = certificate(&middle, &key, &root, &root_key, &[authority()]);
+        let leaf = certificate(&called("Kari"), &leaf_key, &middle, &key, &[]);
+        let anchors = Anchors::new(vec![anchor.clone()]);
+        let pool = [stranger, cross, ended.clone(), good.clone()];
+        let chain = build(&leaf, &pool, &anchors, NOW, Purpose::Signing).expect("one way holds");
+        assert_eq!(chain.certificates(), [leaf.clone(), good, anchor]);
+        let error = build(&leaf, &pool[..3], &anchors, NOW, Purpose::Signing).expect_err("only the ended one is left");
+        assert_eq!(error.certificate, ended);
+        assert!(matches!(error.fault, Fault::Expired(_)));
+    }
 }

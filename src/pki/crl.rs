@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::algorithm::{self, SignatureAlgorithm, Strength};
 use super::certificate::Certificate;
 use super::der::{self, DerError, Reader, tag};
-use super::extension::{self, full_name};
+use super::extension::{self, places};
 use super::key::PublicKey;
-use super::name::Name;
-use super::revocation::{Proof, Reason, RevocationError, Source, Status};
+use super::name::{GeneralName, Name};
+use super::revocation::{Known, Proof, Reason, RevocationError, Source, Status, check_times};
 use super::{oid, time};
 
 /// Longest CRL, in bytes.
@@ -31,6 +31,7 @@ struct Parts {
     this_update: i64,
     next_update: Option<i64>,
     scope: Scope,
+    known: Known<Result<Strength, RevocationError>>,
 }
 
 /// Which certificates it tells of.
@@ -42,7 +43,7 @@ struct Scope {
     only_users: bool,
     only_authorities: bool,
     /// It is a part, for certificates that name one of these places.
-    places: Option<Vec<String>>,
+    places: Option<Vec<GeneralName>>,
 }
 
 impl Crl {
@@ -62,7 +63,7 @@ impl Crl {
         parts.end()?;
 
         let mut inside = signed.inside();
-        inside.optional(tag::INTEGER)?;
+        let version = inside.optional(tag::INTEGER)?.map(|version| version.number()).transpose()?;
         if inside.expect(tag::SEQUENCE)?.raw != algorithm {
             return Err(DerError::Value("the algorithm of a CRL").into());
         }
@@ -76,7 +77,9 @@ impl Crl {
         let entries = inside.optional(tag::SEQUENCE)?.map_or(&[][..], |entries| entries.body);
         let entries_end = (before > inside.rest().len()).then_some(inside.rest().len());
         let scope = match inside.optional(tag::constructed(0))? {
-            Some(extensions) => Scope::from_der(extensions.body)?,
+            // RFC 5280, 5.1.2.1: with extensions it is of version 2, which is written as 1.
+            Some(extensions) if version == Some(1) => Scope::from_der(extensions.body)?,
+            Some(_) => return Err(DerError::Value("the version of a CRL").into()),
             None => Scope::default(),
         };
         inside.end()?;
@@ -97,6 +100,7 @@ impl Crl {
             this_update,
             next_update,
             scope,
+            known: Known::default(),
         })))
     }
 
@@ -144,7 +148,8 @@ impl Crl {
         if issuer.key_usage().is_some_and(|usage| !usage.signs_crls()) {
             return Err(RevocationError::Authority);
         }
-        let strength = self.is_signed_by(issuer.public_key())?;
+        check_times(self.0.this_update, self.0.next_update, self.0.this_update)?;
+        let strength = self.0.known.with(issuer, || self.is_signed_by(issuer.public_key()))?;
         let kept = self.0.scope.expired_since.is_some_and(|since| since <= certificate.not_after());
         Ok(Proof {
             status: self.status(certificate.serial())?,
@@ -244,7 +249,7 @@ impl Scope {
         for part in der::only_sequence(value)?.all(8, "parts of an issuing distribution point")? {
             const PLACE: u8 = tag::constructed(0);
             match (part.tag, part.body) {
-                (PLACE, place) => self.places = Some(full_name(place)?),
+                (PLACE, place) => self.places = Some(places(place)?),
                 (0x81, [0xFF]) => self.only_users = true,
                 (0x82, [0xFF]) => self.only_authorities = true,
                 (0x83, _) => return Err(RevocationError::NotUnderstood("a CRL with only some of the reasons")),
@@ -260,7 +265,70 @@ impl Scope {
     /// Whether a certificate is among those that it tells of (RFC 5280, 6.3.3 b 2).
     fn holds(&self, certificate: &Certificate) -> bool {
         let kind = if certificate.is_authority() { !self.only_users } else { !self.only_authorities };
-        let named = |places: &Vec<String>| places.iter().any(|place| certificate.crl_urls().contains(place));
+        let named = |places: &Vec<GeneralName>| places.iter().any(|place| certificate.crl_places().contains(place));
         kind && self.places.as_ref().is_none_or(named)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::made::{Key, NOW, authority, called, certificate, crl, extension};
+
+    #[test]
+    fn a_part_is_found_by_any_of_its_names() {
+        let [key, leaf_key] = [Key::new(), Key::new()];
+        let name = called("CA");
+        let issuer = certificate(&name, &key, &name, &key, &[authority()]);
+        let url = |url: &str| der::element(0x86, url.as_bytes());
+        let directory = |name: &[u8]| der::element(tag::constructed(4), name);
+        let full =
+            |names: &[Vec<u8>]| der::element(tag::constructed(0), &der::element(tag::constructed(0), &names.concat()));
+        let leaf = |points: &[Vec<u8>]| {
+            let points: Vec<Vec<u8>> = points.iter().map(|point| der::sequence(&[point])).collect();
+            let points = extension(oid::CRL_DISTRIBUTION, false, &der::element(tag::SEQUENCE, &points.concat()));
+            certificate(&called("Kari"), &leaf_key, &name, &key, &[points])
+        };
+        let part = |names: &[Vec<u8>]| {
+            let point = extension(oid::ISSUING_POINT, true, &der::sequence(&[&full(names)]));
+            Crl::from_der(&crl(&name, &key, (0, 7), &[], &[point])).expect("it is read")
+        };
+        let many: Vec<Vec<u8>> = (0..12).map(|one| url(&format!("http://crl{one}.example/"))).collect();
+        let ldap = url("ldap://crl.example/cn=CA");
+        for (points, names, holds) in [
+            (vec![full(&many)], many[11..].to_vec(), true),
+            (vec![full(std::slice::from_ref(&ldap)), full(&many[..1])], vec![many[3].clone(), many[0].clone()], true),
+            (vec![full(&[directory(&called("CRL 1"))])], vec![directory(&called("crl 1"))], true),
+            (vec![full(&[directory(&called("CRL 1"))])], vec![directory(&called("CRL 2"))], false),
+            (vec![full(&many[..1])], vec![many[1].clone()], false),
+            // Another issuer, or a part of the reasons.
+            (vec![[full(&many[..1]), vec![0x81, 2, 0, 2]].concat()], many[..1].to_vec(), false),
+            (Vec::new(), many[..1].to_vec(), false),
+        ] {
+            let told = part(&names).proof(&leaf(&points), &issuer).map(|proof| proof.status);
+            assert_eq!(told, if holds { Ok(Status::Good) } else { Err(RevocationError::Other) }, "{points:02x?}");
+        }
+        let urls = leaf(&[full(&[ldap]), full(&many)]);
+        assert_eq!(urls.crl_urls().len(), 8, "few are asked");
+    }
+
+    #[test]
+    fn a_crl_is_of_a_version_and_of_times_that_can_be() {
+        let [key, leaf_key] = [Key::new(), Key::new()];
+        let name = called("CA");
+        let issuer = certificate(&name, &key, &name, &key, &[authority()]);
+        let leaf = certificate(&called("Kari"), &leaf_key, &name, &key, &[]);
+        let read = |bytes: &[u8]| Crl::from_der(bytes).and_then(|crl| crl.proof(&leaf, &issuer));
+        let good = read(&crl(&name, &key, (0, 7), &[], &[])).expect("version 1");
+        assert!(good.is_telling() && good.is_fresh(NOW, NOW, 0));
+        assert!(read(&crl(&name, &key, (0, 7), &[&leaf], &[])).is_ok_and(|proof| proof.is_revoked_at(NOW)));
+        assert_eq!(read(&crl(&name, &key, (0, -7), &[], &[])), Err(RevocationError::Times));
+        let number = extension(oid::CRL_NUMBER, false, &der::integer(7));
+        let second = crl(&name, &key, (0, 7), &[], &[number]);
+        assert!(read(&second).is_ok());
+        let place = second.windows(3).position(|part| part == [2, 1, 1]).expect("its version");
+        let mut first = second.clone();
+        first[place + 2] = 0;
+        assert!(matches!(read(&first), Err(RevocationError::Der(_))), "version 1 has no extensions");
     }
 }

@@ -152,6 +152,10 @@ pub fn named_bits(content: &[u8]) -> Result<u32, DerError> {
     if *unused > 7 || (bytes.is_empty() && *unused > 0) {
         return Err(DerError::Value("a bit string"));
     }
+    // X.690, 11.2.1: unused bits are zero. Otherwise they would count here and not elsewhere.
+    if bytes.last().is_some_and(|last| u32::from(*last) & ((1 << unused) - 1) != 0) {
+        return Err(DerError::Value("a bit string"));
+    }
     let bits = bytes.iter().take(4).enumerate();
     Ok(bits.fold(0, |all, (place, byte)| all | u32::from(byte.reverse_bits()) << (8 * place)))
 }
@@ -434,6 +438,7 @@ mod tests {
         assert_eq!(named_bits(&[7, 0, 0x80]), Ok(1 << 8));
         assert!(named_bits(&[]).is_err());
         assert!(named_bits(&[8, 0]).is_err());
+        assert!(named_bits(&[6, 0b1110_0000]).is_err(), "an unused bit is set");
     }
 
     proptest! {

@@ -2,8 +2,10 @@
 
 use const_oid::ObjectIdentifier;
 
+use super::constraint::NameConstraints;
 use super::der::{self, DerError, Element, Reader, tag};
-use super::{name, oid};
+use super::name::{self, GeneralName};
+use super::oid;
 
 /// Most extensions, purposes, policies and the like that are read.
 const MOST: usize = 64;
@@ -91,9 +93,13 @@ pub(super) struct Extensions {
     pub(super) ocsp_urls: Vec<String>,
     pub(super) issuer_urls: Vec<String>,
     pub(super) crl_urls: Vec<String>,
+    pub(super) crl_places: Vec<GeneralName>,
     pub(super) ocsp_no_check: bool,
     pub(super) policies: Vec<ObjectIdentifier>,
     pub(super) qualified: Qualified,
+    /// subjectAltName, as it came: only constraints on names ask for it.
+    pub(super) alternative_names: Option<Vec<u8>>,
+    pub(super) name_constraints: Option<NameConstraints>,
     /// Constraints on paths that are not worked out here, so that no path goes through them.
     pub(super) constraints: Vec<ObjectIdentifier>,
     pub(super) unknown_critical: Vec<ObjectIdentifier>,
@@ -152,13 +158,26 @@ impl Extensions {
                 self.authority_key_id = id.map(|id| id.body.to_vec());
             }
             oid::AUTHORITY_INFO => self.authority_info(value)?,
-            oid::CRL_DISTRIBUTION => self.crl_urls = crl_urls(value)?,
+            oid::CRL_DISTRIBUTION => {
+                self.crl_places = crl_places(value)?;
+                let urls = self.crl_places.iter().filter_map(GeneralName::url);
+                self.crl_urls = urls.take(8).map(str::to_owned).collect();
+            }
             oid::OCSP_NO_CHECK => self.ocsp_no_check = true,
             oid::POLICIES => self.policies = policies(value)?,
             oid::QC_STATEMENTS => self.qualified = qualified(value)?,
-            oid::NAME_CONSTRAINTS | oid::POLICY_CONSTRAINTS => self.constraints.push(extension.oid),
-            // Names beside the subject's change nothing where no constraint is on names; the others only narrow down policies, and none is asked for.
-            oid::SUBJECT_ALT_NAME | oid::ISSUER_ALT_NAME | oid::POLICY_MAPPINGS | oid::INHIBIT_ANY_POLICY => {}
+            oid::SUBJECT_ALT_NAME => self.alternative_names = Some(value.to_vec()),
+            oid::NAME_CONSTRAINTS => match NameConstraints::from_der(value) {
+                Ok(constraints) => self.name_constraints = Some(constraints),
+                Err(_) => self.constraints.push(extension.oid),
+            },
+            oid::POLICY_CONSTRAINTS => {
+                if asks_for_policies(value).unwrap_or(true) {
+                    self.constraints.push(extension.oid);
+                }
+            }
+            // Nobody asks for the issuer's other names; the others only narrow down policies, and none is asked for.
+            oid::ISSUER_ALT_NAME | oid::POLICY_MAPPINGS | oid::INHIBIT_ANY_POLICY => {}
             _ => return Ok(false),
         }
         Ok(true)
@@ -195,26 +214,43 @@ fn basic_constraints(value: &[u8]) -> Result<BasicConstraints, DerError> {
     Ok(BasicConstraints { authority, path_length })
 }
 
-fn crl_urls(value: &[u8]) -> Result<Vec<String>, DerError> {
-    let mut urls = Vec::new();
+/// Every place that a CRL for the certificate can be from.
+fn crl_places(value: &[u8]) -> Result<Vec<GeneralName>, DerError> {
+    let mut found = Vec::new();
     for point in der::only_sequence(value)?.all(MOST, "places of CRLs")? {
         let mut inside = der::only_sequence(point.raw)?;
         let Some(place) = inside.optional(tag::constructed(0))? else { continue };
         // Points with a part of the reasons, or with another issuer, are not followed: such a CRL is not understood either.
         if inside.is_empty() {
-            urls.extend(full_name(place.body)?);
+            found.extend(places(place.body)?);
+        }
+        if found.len() > MOST {
+            return Err(DerError::TooMany("places of CRLs"));
         }
     }
-    urls.truncate(8);
-    Ok(urls)
+    Ok(found)
 }
 
-/// The URLs of a DistributionPointName that is a fullName.
-pub(super) fn full_name(place: &[u8]) -> Result<Vec<String>, DerError> {
+/// The names of a DistributionPointName that is a fullName.
+pub(super) fn places(place: &[u8]) -> Result<Vec<GeneralName>, DerError> {
     match Reader::new(place).optional(tag::constructed(0))? {
-        Some(names) => name::urls(names.inside()),
+        Some(names) => {
+            // A place that is written wrongly is one where nothing is, and no reason to read nothing else.
+            let read = |one: &Element<'_>| GeneralName::read(one).unwrap_or(GeneralName::Other(one.raw.to_vec()));
+            Ok(names.inside().all(MOST, "names")?.iter().map(read).collect())
+        }
         None => Ok(Vec::new()),
     }
+}
+
+/// Whether PolicyConstraints ask for a policy in every certificate below (RFC 5280, 4.2.1.11). The other constraint is on which policies mean the
+/// same, which nobody asks for otherwise.
+fn asks_for_policies(value: &[u8]) -> Result<bool, DerError> {
+    let mut inside = der::only_sequence(value)?;
+    let asks = inside.optional(tag::primitive(0))?.is_some();
+    let narrows = inside.optional(tag::primitive(1))?.is_some();
+    inside.end()?;
+    if asks || narrows { Ok(asks) } else { Err(DerError::Value("policy constraints")) }
 }
 
 fn policies(value: &[u8]) -> Result<Vec<ObjectIdentifier>, DerError> {

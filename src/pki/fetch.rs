@@ -88,6 +88,9 @@ pub enum Failure {
     /// Too long.
     #[error("the answer is longer than is read")]
     Length,
+    /// It is a proof, and proves nothing: the certificate is not known there, had expired before, or the signature is by a weak algorithm.
+    #[error("the answer says nothing of this certificate that counts")]
+    SaysNothing,
     /// What came is not good, in words.
     #[error("{0}")]
     Answer(String),
@@ -151,13 +154,16 @@ impl Fetcher {
             if response.nonce().is_some_and(|told| Some(told) != nonce) {
                 return Err(RevocationError::Nonce);
             }
-            response.proof(certificate, issuer)?;
-            Ok(response)
+            let proof = response.proof(certificate, issuer)?;
+            Ok((response, proof))
         };
-        self.first(certificate.ocsp_urls(), &OCSP, Some(request.der()), |answer| {
-            read(answer).map_err(|error| refused(&error))
-        })
-        .await
+        let telling = |answer: &[u8]| match read(answer) {
+            Ok((response, proof)) if proof.is_telling() => Ok(response),
+            // A CRL may say more.
+            Ok(_) => Err(Failure::SaysNothing),
+            Err(error) => Err(refused(&error)),
+        };
+        self.first(certificate.ocsp_urls(), &OCSP, Some(request.der()), telling).await
     }
 
     /// Fetches the CRL for a certificate, from where the certificate says. It proves something of it.
@@ -170,10 +176,15 @@ impl Fetcher {
             let blocks = text.then(|| certificate::pem_blocks(answer, "X509 CRL")).flatten();
             let block = blocks.and_then(|blocks| blocks.into_iter().next());
             let crl = Crl::from_der(block.as_deref().unwrap_or(answer))?;
-            crl.proof(certificate, issuer)?;
-            Ok(crl)
+            let proof = crl.proof(certificate, issuer)?;
+            Ok((crl, proof))
         };
-        self.first(certificate.crl_urls(), &CRL, None, |answer| read(answer).map_err(|error| refused(&error))).await
+        let telling = |answer: &[u8]| match read(answer) {
+            Ok((crl, proof)) if proof.is_telling() => Ok(crl),
+            Ok(_) => Err(Failure::SaysNothing),
+            Err(error) => Err(refused(&error)),
+        };
+        self.first(certificate.crl_urls(), &CRL, None, telling).await
     }
 
     /// Fetches the certificates of a certificate's issuer, from where the certificate says: one, a list in PEM, or a PKCS#7 (RFC 5280, 4.2.2.1). They are
@@ -211,16 +222,20 @@ impl Fetcher {
         let mut failures = match self.ocsp(certificate, issuer).await {
             Ok(response) => {
                 let delegate = response.proof(certificate, issuer).ok().and_then(|proof| proof.delegate);
-                evidence.responses.push(response);
                 let Some(delegate) = delegate.filter(|delegate| !delegate.needs_no_ocsp()) else {
+                    evidence.responses.push(response);
                     return (evidence, missing);
                 };
                 // By CRL alone: who answers could say of themselves what they like.
                 match self.crl(&delegate, issuer).await {
-                    Ok(crl) => evidence.crls.push(crl),
-                    Err(error) => missing.push((delegate, error)),
+                    Ok(crl) => {
+                        evidence.responses.push(response);
+                        evidence.crls.push(crl);
+                        return (evidence, missing);
+                    }
+                    // Without it the response proves nothing, and the CRL for the certificate may still.
+                    Err(error) => error.0,
                 }
-                return (evidence, missing);
             }
             Err(error) => error.0,
         };
@@ -368,5 +383,137 @@ impl Failure {
     /// Whether asking again may help.
     fn may_pass(&self) -> bool {
         matches!(self, Self::Timeout | Self::NoAnswer | Self::Status(429 | 500..=599))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::Mutex;
+    use std::thread;
+
+    use super::*;
+    use crate::outgoing::http_client;
+    use crate::pki::made::{
+        self, Key, answer, authority, called, certificate, crl, extension, purposes, response_with,
+    };
+    use crate::pki::{der, oid};
+
+    /// What a path answers: status, type and body.
+    type Answers = Arc<Mutex<HashMap<&'static str, (&'static str, Vec<u8>)>>>;
+
+    /// A server that gives what it is told to, and its base.
+    fn server() -> (String, Answers) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let base = format!("http://{}", listener.local_addr().expect("it has an address"));
+        let answers = Answers::default();
+        let told = Arc::clone(&answers);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut reader = BufReader::new(stream.try_clone().expect("a stream can be shared"));
+                let (mut path, mut length) = (String::new(), 0);
+                loop {
+                    let mut line = String::new();
+                    if reader.read_line(&mut line).unwrap_or(0) < 3 {
+                        break;
+                    }
+                    let line = line.to_ascii_lowercase();
+                    if path.is_empty() {
+                        line.split(' ').nth(1).unwrap_or_default().clone_into(&mut path);
+                    } else if let Some(told) = line.strip_prefix("content-length:") {
+                        length = told.trim().parse().unwrap_or(0);
+                    }
+                }
+                let mut body = vec![0; length];
+                drop(reader.read_exact(&mut body));
+                let (head, body) = match told.lock().expect("nobody panics").get(&path[..]) {
+                    Some((head, body)) => (*head, body.clone()),
+                    None => ("404 Not Found", Vec::new()),
+                };
+                let text = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                drop(stream.write_all(&[text.as_bytes(), &body].concat()));
+            }
+        });
+        (base, answers)
+    }
+
+    const OCSP_HEAD: &str = "200 OK\r\nContent-Type: application/ocsp-response";
+    const CRL_HEAD: &str = "200 OK\r\nContent-Type: application/pkix-crl";
+
+    fn fetcher() -> Fetcher {
+        let patience = Patience { timeout: Duration::from_secs(5), tries: 1, pause: Duration::ZERO };
+        let client = http_client().build().expect("there is a client");
+        Fetcher::new(client, Policy::hosts(vec!["127.0.0.1".to_owned()]), patience)
+    }
+
+    #[tokio::test]
+    async fn what_a_responder_says_that_nobody_vouches_for_is_left_for_the_crl() {
+        let (base, answers) = server();
+        let [key, leaf_key, responder] = [Key::new(), Key::new(), Key::new()];
+        let name = called("CA");
+        let issuer = certificate(&name, &key, &name, &key, &[authority()]);
+        let (ocsp, list) = (format!("{base}/ocsp"), format!("{base}/crl"));
+        let leaf = certificate(&called("Kari"), &leaf_key, &name, &key, &made::places(Some(&ocsp), Some(&list)));
+        let set = |path, head, body: &[u8]| answers.lock().expect("nobody panics").insert(path, (head, body.to_vec()));
+        let by = |more: Vec<Vec<u8>>, all: &[Vec<u8>]| {
+            let rights = [vec![purposes(false, &[oid::FOR_OCSP])], more].concat();
+            let delegate = certificate(&called("OCSP"), &responder, &name, &key, &rights);
+            let good = answer(&leaf, &issuer, &[0x80, 0], (0, 7));
+            response_with(&responder, &responder, 0, &[good], &[delegate], all)
+        };
+        set("/crl", CRL_HEAD, &crl(&name, &key, (0, 7), &[], &[]));
+        let found = async || {
+            let (evidence, missing) = fetcher().proofs(&leaf, &issuer).await;
+            assert!(missing.is_empty(), "{missing:?}");
+            (evidence.responses.len(), evidence.crls.len())
+        };
+        set("/ocsp", OCSP_HEAD, &by(vec![extension(oid::OCSP_NO_CHECK, false, &[5, 0])], &[]));
+        assert_eq!(found().await, (1, 0));
+        set("/ocsp", OCSP_HEAD, &by(made::places(None, Some(&list)), &[]));
+        assert_eq!(found().await, (1, 1), "the CRL vouches for the responder");
+        set("/ocsp", OCSP_HEAD, &by(Vec::new(), &[]));
+        assert_eq!(found().await, (0, 1), "nobody does; the CRL tells of the certificate itself");
+        // An answer to somebody else's question, and one that was moved.
+        let nonce = extension(oid::OCSP_NONCE, false, &der::element(der::tag::OCTET_STRING, &[7; 16]));
+        set("/ocsp", OCSP_HEAD, &by(vec![extension(oid::OCSP_NO_CHECK, false, &[5, 0])], &[nonce]));
+        let error = fetcher().ocsp(&leaf, &issuer).await.expect_err("another nonce");
+        assert!(error.to_string().ends_with("the answer is to another question (nonce)"), "{error}");
+        assert_eq!(found().await, (0, 1));
+        set("/crl", "302 Found\r\nLocation: /moved", &[]);
+        set("/moved", CRL_HEAD, &crl(&name, &key, (0, 7), &[], &[]));
+        let error = fetcher().crl(&leaf, &issuer).await.expect_err("nobody is sent elsewhere");
+        assert!(error.to_string().ends_with("the answer had status 302"), "{error}");
+        let (_, missing) = fetcher().proofs(&leaf, &issuer).await;
+        assert_eq!(missing.len(), 1);
+    }
+
+    #[test]
+    fn only_what_the_policy_names_becomes_a_request() {
+        let policy = Policy::hosts(vec!["crl.example".to_owned()]);
+        let asked = |url: &str| policy.allows(&Url::parse(url).expect("it is a URL"));
+        assert_eq!(asked("http://crl.example/x"), Ok(()));
+        assert_eq!(asked("https://CRL.example:8443/x"), Ok(()));
+        for url in [
+            "http://crl.example.evil.example/",
+            "http://evil.example/crl.example",
+            "http://10.0.0.1/",
+            "http://crl.example./",
+        ] {
+            assert_eq!(asked(url), Err(Failure::NotAllowed), "{url}");
+        }
+        for url in [
+            "ldap://crl.example/x",
+            "file:///etc/passwd",
+            "http://a:b@crl.example/",
+            "http://crl.example@evil.example/",
+        ] {
+            assert_eq!(asked(url), Err(Failure::Url), "{url}");
+        }
+        assert_eq!(
+            Policy::default().allows(&Url::parse("http://crl.example/").expect("it is a URL")),
+            Err(Failure::NotAllowed)
+        );
     }
 }

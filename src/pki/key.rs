@@ -1,5 +1,6 @@
 //! Public keys: what kind they are, and the bits that signatures are checked with (RFC 5280, 4.1.2.7; RFC 3279, RFC 5480, RFC 8410).
 
+use super::algorithm::{Hash, pss_parameters};
 use super::der::{self, DerError, tag};
 use super::oid;
 
@@ -57,10 +58,24 @@ impl KeyKind {
     }
 }
 
+/// What an RSA key is kept to that signs by RSA-PSS alone (RFC 4055, 1.2 and 3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PssLimit {
+    /// The digest and the least salt, if the key tells them.
+    only: Option<(Hash, u16)>,
+}
+
+impl PssLimit {
+    pub(super) fn allows(self, hash: Hash, salt: u16) -> bool {
+        self.only.is_none_or(|(only, least)| hash == only && salt >= least)
+    }
+}
+
 /// A public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     kind: KeyKind,
+    pss: Option<PssLimit>,
     info: Vec<u8>,
     bits: Vec<u8>,
 }
@@ -76,8 +91,15 @@ impl PublicKey {
         let bits = inside.expect(tag::BIT_STRING)?.whole_bits()?;
         inside.end()?;
         let name = algorithm.oid()?;
-        let kind = if name == oid::RSA_ENCRYPTION || name == oid::RSA_PSS {
+        let mut pss = None;
+        let kind = if name == oid::RSA_ENCRYPTION {
             KeyKind::Rsa { bits: modulus_bits(bits)? }
+        } else if name == oid::RSA_PSS {
+            let told = algorithm.rest();
+            let only = if told.is_empty() { Ok(None) } else { pss_parameters(told).map(Some) };
+            pss = only.ok().map(|only| PssLimit { only });
+            // With limits that are not understood, nothing can be said of what the key signs.
+            if pss.is_some() { KeyKind::Rsa { bits: modulus_bits(bits)? } } else { KeyKind::Other }
         } else if name == oid::EC_KEY {
             curve(algorithm)
         } else if name == oid::ED25519 {
@@ -85,7 +107,18 @@ impl PublicKey {
         } else {
             KeyKind::Other
         };
-        Ok(Self { kind, info: bytes.to_vec(), bits: bits.to_vec() })
+        Ok(Self { kind, pss, info: bytes.to_vec(), bits: bits.to_vec() })
+    }
+
+    /// What it is kept to, if it is for RSA-PSS alone.
+    pub(super) fn pss(&self) -> Option<PssLimit> {
+        self.pss
+    }
+
+    /// Its name in words.
+    pub(super) fn name(&self) -> String {
+        let name = self.kind.name();
+        if self.pss.is_some() { format!("{name} for RSA-PSS alone") } else { name }
     }
 
     /// What kind it is.

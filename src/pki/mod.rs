@@ -10,12 +10,15 @@ mod ber;
 pub mod certificate;
 pub mod chain;
 pub mod cms;
+mod constraint;
 pub mod crl;
 pub mod der;
 pub mod extension;
 pub mod fetch;
 pub mod indication;
 pub mod key;
+#[cfg(test)]
+mod made;
 pub mod name;
 pub mod ocsp;
 pub mod oid;

@@ -9,13 +9,15 @@ use super::chain::{Purpose, is_for};
 use super::der::{self, DerError, Element, Reader, tag};
 use super::key::PublicKey;
 use super::name::Name;
-use super::revocation::{Proof, Reason, RevocationError, Source, Status};
+use super::revocation::{Known, Proof, Reason, RevocationError, Source, Status, check_times};
 use super::{extension, oid, time};
 
 /// Longest response, in bytes.
 pub const LONGEST: usize = 256 * 1024;
 /// Most answers and certificates in a response.
 const MOST: usize = 64;
+/// Most certificates of a response that are tried as that of who signed it.
+const MOST_DELEGATES: usize = 4;
 
 /// A question about one certificate.
 #[derive(Debug, Clone)]
@@ -29,7 +31,8 @@ impl OcspRequest {
     #[must_use]
     pub fn new(certificate: &Certificate, issuer: &Certificate, id: Hash, nonce: Option<&[u8]>) -> Self {
         let algorithm = der::sequence(&[&der::oid(id.oid()), &der::element(tag::NULL, &[])]);
-        let name = der::element(tag::OCTET_STRING, &id.digest(&[issuer.subject().der()]));
+        // As it is written in the certificate, not in that of the issuer (RFC 6960, 4.1.1).
+        let name = der::element(tag::OCTET_STRING, &id.digest(&[certificate.issuer().der()]));
         let key = der::element(tag::OCTET_STRING, &id.digest(&[issuer.public_key().bits()]));
         let serial = der::element(tag::INTEGER, certificate.serial());
         let asked = der::sequence(&[&der::sequence(&[&algorithm, &name, &key, &serial])]);
@@ -64,7 +67,11 @@ struct Parts {
     produced_at: i64,
     nonce: Option<Vec<u8>>,
     answers: Vec<Answer>,
+    known: Known<Result<Signer, RevocationError>>,
 }
+
+/// How strongly somebody signed, and their certificate if that is not the issuer.
+type Signer = (Strength, Option<Certificate>);
 
 /// Who says that they answered.
 #[derive(Debug)]
@@ -136,6 +143,7 @@ impl OcspResponse {
             produced_at: data.produced_at,
             nonce: data.nonce,
             answers: data.answers,
+            known: Known::default(),
         })))
     }
 
@@ -172,9 +180,11 @@ impl OcspResponse {
             return Err(RevocationError::Other);
         }
         let about = |answer: &&Answer| answer.is_about(certificate, issuer);
-        let latest = self.0.answers.iter().filter(about).max_by_key(|answer| answer.this_update);
-        let answer = latest.ok_or(RevocationError::Other)?;
-        let (strength, delegate) = self.signer(issuer)?;
+        // Of two for one time, that which is not good.
+        let rank = |answer: &&Answer| (answer.this_update, answer.status != Status::Good);
+        let answer = self.0.answers.iter().filter(about).max_by_key(rank).ok_or(RevocationError::Other)?;
+        check_times(answer.this_update, answer.next_update, self.0.produced_at)?;
+        let (strength, delegate) = self.0.known.with(issuer, || self.signer(issuer))?;
         let kept = answer.archive_cutoff.is_some_and(|since| since <= certificate.not_after());
         Ok(Proof {
             status: answer.status,
@@ -189,15 +199,20 @@ impl OcspResponse {
     }
 
     /// Who signed it, if that is somebody with the right to.
-    fn signer(&self, issuer: &Certificate) -> Result<(Strength, Option<Certificate>), RevocationError> {
-        if self.0.responder.is(issuer) {
-            return Ok((self.is_signed_by(issuer.public_key())?, None));
-        }
-        let named = self.0.certificates.iter().filter(|one| self.0.responder.is(one));
+    fn signer(&self, issuer: &Certificate) -> Result<Signer, RevocationError> {
         let mut why = RevocationError::Authority;
-        for delegate in named.filter(|one| self.is_delegate(one, issuer)) {
+        if self.0.responder.is(issuer) {
+            match self.is_signed_by(issuer.public_key()) {
+                Ok(strength) => return Ok((strength, None)),
+                Err(error) => why = error.into(),
+            }
+        }
+        // Each try takes the time of two signatures, and one response can hold many certificates of one name.
+        let named = self.0.certificates.iter().filter(|one| self.0.responder.is(one) && is_named_delegate(one, issuer));
+        for delegate in named.take(MOST_DELEGATES) {
             match self.is_signed_by(delegate.public_key()) {
-                Ok(strength) => return Ok((strength, Some(delegate.clone()))),
+                Ok(strength) if self.is_delegate(delegate, issuer) => return Ok((strength, Some(delegate.clone()))),
+                Ok(_) => {}
                 Err(error) => why = error.into(),
             }
         }
@@ -206,10 +221,7 @@ impl OcspResponse {
 
     /// Whether the issuer itself gave somebody the right to answer at the time when this was made.
     fn is_delegate(&self, delegate: &Certificate, issuer: &Certificate) -> bool {
-        delegate.issuer().is(issuer.subject())
-            && is_for(delegate, Purpose::OcspSigning)
-            && delegate.is_valid_at(self.0.produced_at)
-            && delegate.unknown_critical().is_empty()
+        delegate.is_valid_at(self.0.produced_at)
             && delegate.is_signed_by(issuer.public_key()).is_ok_and(|strength| strength.weaknesses().is_empty())
     }
 
@@ -218,6 +230,13 @@ impl OcspResponse {
         let signed = self.0.der.get(self.0.signed.clone()).unwrap_or_default();
         algorithm::verify(algorithm, key, signed, &self.0.signature)
     }
+}
+
+/// Whether a certificate says that it is of a responder in an issuer's place.
+fn is_named_delegate(delegate: &Certificate, issuer: &Certificate) -> bool {
+    delegate.issuer().is(issuer.subject())
+        && is_for(delegate, Purpose::OcspSigning)
+        && delegate.unknown_critical().is_empty()
 }
 
 /// What a responder says when it does not answer (RFC 6960, 4.2.1).
@@ -317,7 +336,9 @@ impl Answer {
 
     fn is_about(&self, certificate: &Certificate, issuer: &Certificate) -> bool {
         self.serial == certificate.serial()
-            && self.issuer_name == self.hash.digest(&[issuer.subject().der()])
+            && [certificate.issuer(), issuer.subject()]
+                .iter()
+                .any(|name| self.issuer_name == self.hash.digest(&[name.der()]))
             && self.issuer_key == self.hash.digest(&[issuer.public_key().bits()])
     }
 }
@@ -338,5 +359,143 @@ fn status(element: &Element<'_>) -> Result<Status, DerError> {
         }
         (0x82, []) => Ok(Status::Unknown),
         _ => Err(DerError::Value("the status of a certificate")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::made::{
+        self, Key, NOW, answer, authority, called, certificate, certificate_valid, extension, purposes, response,
+        revoked,
+    };
+
+    const DAY: i64 = 86_400;
+    const GOOD: &[u8] = &[0x80, 0];
+
+    struct Scene {
+        key: Key,
+        responder: Key,
+        issuer: Certificate,
+        leaf: Certificate,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let [key, responder, leaf] = [Key::new(), Key::new(), Key::new()];
+            let name = called("CA");
+            let issuer = certificate(&name, &key, &name, &key, &[authority()]);
+            let leaf = certificate(&called("Kari"), &leaf, &name, &key, &[]);
+            Self { key, responder, issuer, leaf }
+        }
+
+        fn delegate(&self, all: &[Vec<u8>], days: (i64, i64)) -> Certificate {
+            certificate_valid(&called("OCSP"), &self.responder, &called("CA"), &self.key, all, days)
+        }
+
+        fn told(&self, bytes: &[u8]) -> Result<Proof, RevocationError> {
+            OcspResponse::from_der(bytes)?.proof(&self.leaf, &self.issuer)
+        }
+    }
+
+    #[test]
+    fn the_issuer_answers_by_the_hash_of_its_key() {
+        let scene = Scene::new();
+        let good = answer(&scene.leaf, &scene.issuer, GOOD, (0, 7));
+        let proof = scene.told(&response(&scene.key, &scene.key, 0, &[good], &[])).expect("the issuer may answer");
+        assert_eq!((proof.status, proof.delegate, proof.this_update), (Status::Good, None, NOW));
+        // In the name of the issuer, by another key.
+        let good = answer(&scene.leaf, &scene.issuer, GOOD, (0, 7));
+        let error = scene.told(&response(&scene.key, &scene.responder, 0, &[good], &[])).expect_err("another key");
+        assert!(matches!(error, RevocationError::Signature(_)), "{error}");
+        let unknown = answer(&scene.leaf, &scene.issuer, &[0x82, 0], (0, 7));
+        let proof = scene.told(&response(&scene.key, &scene.key, 0, &[unknown], &[])).expect("it answers");
+        assert!(!proof.is_telling());
+    }
+
+    #[test]
+    fn of_two_answers_for_one_time_the_bad_one_counts() {
+        let scene = Scene::new();
+        let good = || answer(&scene.leaf, &scene.issuer, GOOD, (0, 7));
+        let bad = || answer(&scene.leaf, &scene.issuer, &revoked(-1), (0, 7));
+        for answers in [[good(), bad()], [bad(), good()]] {
+            let proof = scene.told(&response(&scene.key, &scene.key, 0, &answers, &[])).expect("it answers");
+            assert!(proof.is_revoked_at(NOW), "{proof:?}");
+        }
+        // A later one may lift what an earlier one said.
+        let earlier = answer(&scene.leaf, &scene.issuer, &revoked(-3), (-2, 7));
+        let proof = scene.told(&response(&scene.key, &scene.key, 0, &[good(), earlier], &[])).expect("it answers");
+        assert_eq!(proof.status, Status::Good);
+    }
+
+    #[test]
+    fn who_answers_has_the_right_to_at_that_time() {
+        let scene = Scene::new();
+        let may = purposes(false, &[oid::FOR_OCSP]);
+        let told = |delegate: Certificate, produced, times| {
+            let good = answer(&scene.leaf, &scene.issuer, GOOD, times);
+            scene.told(&response(&scene.responder, &scene.responder, produced, &[good], &[delegate]))
+        };
+        let year = (-365, 365);
+        let good = told(scene.delegate(std::slice::from_ref(&may), year), 0, (0, 7)).expect("it may answer");
+        assert!(good.delegate.is_some());
+        let authority_fault =
+            |result: Result<Proof, RevocationError>| assert_eq!(result, Err(RevocationError::Authority));
+        authority_fault(told(scene.delegate(&[purposes(false, &[oid::ANY_PURPOSE])], year), 0, (0, 7)));
+        authority_fault(told(scene.delegate(&[made::usage(0b1000_0000)], year), 0, (0, 7)));
+        authority_fault(told(scene.delegate(&[may.clone(), made::usage(0b0010_0000)], year), 0, (0, 7)));
+        let odd = extension(oid::MGF1, true, &[5, 0]);
+        authority_fault(told(scene.delegate(&[may.clone(), odd], year), 0, (0, 7)));
+        authority_fault(told(scene.delegate(std::slice::from_ref(&may), (-365, -30)), 0, (0, 7)));
+        // Whose right has ended may not tell of today as if it had been said then, nor promise news for the past.
+        let ended = || scene.delegate(std::slice::from_ref(&may), (-365, -30));
+        assert_eq!(told(ended(), -40, (0, 7)), Err(RevocationError::Times));
+        assert_eq!(told(ended(), -40, (-40, -41)), Err(RevocationError::Times));
+        let old = told(ended(), -40, (-40, 7)).expect("it could say so then");
+        assert_eq!(old.produced_at, NOW - 40 * DAY);
+        // Given by somebody else of the same name.
+        let other = Key::new();
+        let foreign = certificate(&called("OCSP"), &scene.responder, &called("CA"), &other, &[may]);
+        authority_fault(told(foreign, 0, (0, 7)));
+    }
+
+    #[test]
+    fn a_crowd_of_responders_is_not_tried_one_by_one() {
+        let scene = Scene::new();
+        let good = answer(&scene.leaf, &scene.issuer, GOOD, (0, 7));
+        let delegate = scene.delegate(&[purposes(false, &[oid::FOR_OCSP])], (-365, 365));
+        let foreign = certificate(
+            &called("OCSP"),
+            &scene.responder,
+            &called("CA"),
+            &scene.responder,
+            &[purposes(false, &[oid::FOR_OCSP])],
+        );
+        let among = |before: usize| {
+            let all = [vec![foreign.clone(); before], vec![delegate.clone()]].concat();
+            scene.told(&response(&scene.responder, &scene.responder, 0, std::slice::from_ref(&good), &all)).is_ok()
+        };
+        assert!(among(0) && among(3));
+        assert!(!among(4));
+    }
+
+    #[test]
+    fn a_question_names_the_issuer_as_the_certificate_does() {
+        // The issuer writes its own name in another type of string.
+        let [key, leaf] = [Key::new(), Key::new()];
+        let common = |tag: u8| {
+            let value = der::element(tag, b"CA");
+            der::sequence(&[&der::element(tag::SET, &der::sequence(&[&der::oid(oid::COMMON_NAME), &value]))])
+        };
+        let issuer = certificate(&common(0x13), &key, &common(0x13), &key, &[authority()]);
+        let leaf = certificate(&called("Kari"), &leaf, &common(tag::UTF8), &key, &[]);
+        let asked = OcspRequest::new(&leaf, &issuer, Hash::Sha1, None);
+        let hash = Hash::Sha1.digest(&[leaf.issuer().der()]);
+        assert!(asked.der().windows(hash.len()).any(|part| part == hash), "RFC 6960, 4.1.1");
+        let good = answer(&leaf, &issuer, GOOD, (0, 7));
+        assert!(
+            OcspResponse::from_der(&response(&key, &key, 0, &[good], &[]))
+                .is_ok_and(|one| one.proof(&leaf, &issuer).is_ok())
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Whether a certificate was revoked, as a CRL or an OCSP response tells it.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::algorithm::{SignatureError, Strength};
 use super::certificate::Certificate;
 use super::chain::Chain;
@@ -124,11 +126,24 @@ pub struct Proof {
 impl Proof {
     /// Whether it can say something of a signature that was made at `signed`, judged at `now` (ETSI EN 319 102-1, 5.2.5): a proof of a later
     /// time than the signature is always fresh for it; an earlier one is for as long as its issuer promised (`next_update`), and without a promise
-    /// for `longest` seconds. What tells of the future (`now` plus five minutes) is not.
+    /// for `longest` seconds. What tells of the future or was made there (`now` plus five minutes) is not.
     #[must_use]
     pub fn is_fresh(&self, signed: i64, now: i64, longest: i64) -> bool {
         let until = self.next_update.unwrap_or_else(|| self.this_update.saturating_add(longest));
-        self.this_update <= now.saturating_add(LEEWAY) && (self.this_update >= signed || until >= signed)
+        self.this_update.max(self.produced_at) <= now.saturating_add(LEEWAY)
+            && (self.this_update >= signed || until >= signed)
+    }
+
+    /// Whether it says anything that counts: by algorithms that are strong enough, that the certificate was revoked, or that it was not at a time of
+    /// which that can be told.
+    #[must_use]
+    pub fn is_telling(&self) -> bool {
+        let says = match self.status {
+            Status::Good => !self.expired_before,
+            Status::Revoked { .. } => true,
+            Status::Unknown => false,
+        };
+        says && self.strength.weaknesses().is_empty()
     }
 
     /// Whether it says that the certificate could not be relied on at a time. A certificate on hold could not from then on.
@@ -168,13 +183,49 @@ pub enum RevocationError {
     /// The responder gave no answer.
     #[error("the responder gave no answer: {0}")]
     Refused(&'static str),
+    /// Its times can not be true together.
+    #[error("its times contradict each other")]
+    Times,
     /// The nonce is another.
     #[error("the answer is to another question (nonce)")]
     Nonce,
 }
 
-/// Most CRLs and most responses that are looked at for one certificate.
-const MOST: usize = 256;
+/// What was found out of a proof with an issuer: signatures take time, long lists take more, and one proof tells of many certificates.
+#[derive(Debug)]
+pub(super) struct Known<T>(Mutex<Vec<([u8; 32], T)>>);
+
+/// Most issuers that something is known with.
+const MOST_KNOWN: usize = 4;
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Known<T> {
+    /// What is known with an issuer, or is found out now.
+    pub(super) fn with(&self, issuer: &Certificate, find: impl FnOnce() -> T) -> T {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, found)) = known().iter().find(|(of, _)| *of == issuer.fingerprint()) {
+            return found.clone();
+        }
+        let found = find();
+        let mut all = known();
+        if all.len() < MOST_KNOWN {
+            all.push((issuer.fingerprint(), found.clone()));
+        }
+        found
+    }
+}
+
+/// The times of a proof fit together: it tells of no time after it was made, and promises news for none before it. Whoever had the right to answer
+/// once, and no more, could otherwise go on to answer in that time's name.
+pub(super) fn check_times(this_update: i64, next_update: Option<i64>, produced_at: i64) -> Result<(), RevocationError> {
+    let is_later = this_update > produced_at.saturating_add(LEEWAY);
+    if is_later || next_update.is_some_and(|next| next < this_update) { Err(RevocationError::Times) } else { Ok(()) }
+}
 
 /// Proofs at hand: what was fetched, or what a file brings with it.
 #[derive(Debug, Clone, Default)]
@@ -200,24 +251,136 @@ impl Evidence {
         }
     }
 
-    /// All that is proven of a certificate, what tells of the latest time first. What is broken, or of others, is left out, and so is what stands behind the
-    /// first 256 of each kind: the signature on each that is about the certificate is checked.
+    /// All that is proven of a certificate, what tells of the latest time first. What is broken, or of others, is left out. The signature on each that is
+    /// about the certificate is checked, and none is passed over, however many stand before it: a file could bring along as much as hides what was
+    /// fetched. How many there are is for the caller to bound.
     #[must_use]
     pub fn proofs(&self, certificate: &Certificate, issuer: &Certificate) -> Vec<Proof> {
-        let crls = self.crls.iter().take(MOST).filter_map(|crl| crl.proof(certificate, issuer).ok());
-        let responses =
-            self.responses.iter().take(MOST).filter_map(|response| response.proof(certificate, issuer).ok());
+        let crls = self.crls.iter().filter_map(|crl| crl.proof(certificate, issuer).ok());
+        let responses = self.responses.iter().filter_map(|response| response.proof(certificate, issuer).ok());
         let mut proofs: Vec<Proof> = crls.chain(responses).collect();
         proofs.sort_by_key(|proof| std::cmp::Reverse(proof.this_update));
         proofs
     }
 
-    /// Whether every certificate of a chain but its anchor has a proof that is fresh (see [`Proof::is_fresh`]) and no `Unknown`.
+    /// Whether every certificate of a chain but its anchor has a proof that is fresh (see [`Proof::is_fresh`]), says something
+    /// ([`Proof::is_telling`]), and is by somebody who could still tell it. It may say that the certificate was revoked.
     #[must_use]
     pub fn covers(&self, chain: &Chain, signed: i64, now: i64, longest: i64) -> bool {
         chain.links().all(|(certificate, issuer)| {
-            let fresh = |proof: &Proof| proof.status != Status::Unknown && proof.is_fresh(signed, now, longest);
-            self.proofs(certificate, issuer).iter().any(fresh)
+            let counts = |proof: &Proof| {
+                proof.is_telling() && proof.is_fresh(signed, now, longest) && self.may_tell(proof, issuer)
+            };
+            self.proofs(certificate, issuer).iter().any(counts)
         })
+    }
+
+    /// Whether a responder in an issuer's place was not revoked itself, by the issuer's own word, unless nobody needs to ask (RFC 6960, 4.2.2.2.1).
+    fn may_tell(&self, proof: &Proof, issuer: &Certificate) -> bool {
+        let Some(delegate) = proof.delegate.as_ref().filter(|delegate| !delegate.needs_no_ocsp()) else { return true };
+        let about = self.proofs(delegate, issuer);
+        let mut direct = about.iter().filter(|about| about.delegate.is_none() && about.is_telling()).peekable();
+        direct.peek().is_some() && !direct.any(|about| about.is_revoked_at(proof.produced_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::chain::{Anchors, Purpose, build};
+    use crate::pki::made::{
+        self, Key, NOW, answer, authority, called, certificate, certificate_valid, crl, purposes, response,
+    };
+    use crate::pki::oid;
+
+    const DAY: i64 = 86_400;
+
+    #[test]
+    fn no_crowd_of_proofs_hides_one() {
+        let [key, leaf_key, stranger] = [Key::new(), Key::new(), Key::new()];
+        let name = called("CA");
+        let issuer = certificate(&name, &key, &name, &key, &[authority()]);
+        let leaf = certificate(&called("Kari"), &leaf_key, &name, &key, &[]);
+        let read = |bytes: &[u8]| Crl::from_der(bytes).expect("it is read");
+        let junk = read(&crl(&name, &stranger, (0, 7), &[], &[]));
+        // A file brings along an old proof and as many lists by nobody as it likes; what was fetched comes last.
+        let old = read(&crl(&name, &key, (-3, 7), &[], &[]));
+        let fetched = read(&crl(&name, &key, (-1, 7), &[&leaf], &[]));
+        let mut evidence = Evidence { crls: vec![old], responses: Vec::new() };
+        evidence.crls.extend(vec![junk; 600]);
+        evidence.crls.push(fetched);
+        let proofs = evidence.proofs(&leaf, &issuer);
+        assert_eq!(proofs.len(), 2);
+        assert!(proofs[0].is_revoked_at(NOW), "{:?}", proofs[0]);
+    }
+
+    #[test]
+    fn a_signature_is_checked_once_for_an_issuer() {
+        let key = Key::new();
+        let issuers: Vec<Certificate> =
+            (0..6).map(|one| certificate(&called(&format!("CA {one}")), &key, &called("CA"), &key, &[])).collect();
+        let known = Known::default();
+        let mut count = 0;
+        for _ in 0..3 {
+            for (place, issuer) in issuers.iter().enumerate() {
+                let found = known.with(issuer, || {
+                    count += 1;
+                    place
+                });
+                assert_eq!(found, place);
+            }
+        }
+        assert_eq!(count, 6 + 2 * 2, "those that there is no room for are asked again");
+    }
+
+    #[test]
+    fn a_proof_from_the_future_is_not_fresh() {
+        let [key, leaf_key] = [Key::new(), Key::new()];
+        let name = called("CA");
+        let issuer = certificate(&name, &key, &name, &key, &[authority()]);
+        let leaf = certificate(&called("Kari"), &leaf_key, &name, &key, &[]);
+        let told = |produced| {
+            let good = answer(&leaf, &issuer, &[0x80, 0], (0, 7));
+            let read = OcspResponse::from_der(&response(&key, &key, produced, &[good], &[])).expect("it is read");
+            read.proof(&leaf, &issuer).expect("it tells").is_fresh(NOW, NOW, 0)
+        };
+        assert!(told(0));
+        assert!(!told(1), "it was made tomorrow");
+    }
+
+    #[test]
+    fn a_chain_is_covered_by_what_counts() {
+        let [key, leaf_key, responder] = [Key::new(), Key::new(), Key::new()];
+        let name = called("CA");
+        let issuer = certificate(&name, &key, &name, &key, &[authority()]);
+        let delegate = certificate(&called("OCSP"), &responder, &name, &key, &[purposes(false, &[oid::FOR_OCSP])]);
+        let anchors = Anchors::new(vec![issuer.clone()]);
+        let list =
+            |revoked: &[&Certificate]| Crl::from_der(&crl(&name, &key, (0, 7), revoked, &[])).expect("it is read");
+        let with = |crls: Vec<Crl>, responses: Vec<OcspResponse>| Evidence { crls, responses };
+
+        let leaf = certificate(&called("Kari"), &leaf_key, &name, &key, &[]);
+        let chain = build(&leaf, &[], &anchors, NOW, Purpose::Signing).expect("there is a chain");
+        let covers = |evidence: &Evidence| evidence.covers(&chain, NOW, NOW, DAY);
+        assert!(covers(&with(vec![list(&[])], Vec::new())));
+        assert!(!covers(&Evidence::default()));
+        // A responder in the issuer's place has to be good by the issuer's own word.
+        let good = answer(&leaf, &issuer, &[0x80, 0], (0, 7));
+        let by_delegate = response(&responder, &responder, 0, &[good], std::slice::from_ref(&delegate));
+        let by_delegate = OcspResponse::from_der(&by_delegate).expect("it is read");
+        assert!(!covers(&with(Vec::new(), vec![by_delegate.clone()])));
+        let about = |status: &[u8]| {
+            let about = answer(&delegate, &issuer, status, (0, 7));
+            OcspResponse::from_der(&response(&key, &key, 0, &[about], &[])).expect("it is read")
+        };
+        assert!(covers(&with(Vec::new(), vec![by_delegate.clone(), about(&[0x80, 0])])));
+        assert!(!covers(&with(Vec::new(), vec![by_delegate.clone(), about(&made::revoked(-1))])));
+        assert!(!covers(&with(Vec::new(), vec![by_delegate, about(&[0x82, 0])])));
+
+        // Who had expired before is not on the list any more: that they are not says nothing.
+        let ended = certificate_valid(&called("Kari"), &leaf_key, &name, &key, &[], (-365, -30));
+        let then = NOW - 60 * DAY;
+        let chain = build(&ended, &[], &anchors, then, Purpose::Signing).expect("there was a chain");
+        assert!(!with(vec![list(&[])], Vec::new()).covers(&chain, then, NOW, DAY));
     }
 }

@@ -1,11 +1,10 @@
 //! Times in certificates: read into seconds since 1970 (UTC, without leap seconds).
 
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
 use super::der::{DerError, Element, tag};
 
-/// Reads a Time, which is a UTCTime or a GeneralizedTime in whole seconds and UTC (RFC 5280, 4.1.2.5).
+/// Reads a Time, which is a UTCTime or a GeneralizedTime in UTC (RFC 5280, 4.1.2.5).
 ///
 /// # Errors
 /// It is something else, or a day that no calendar has.
@@ -45,6 +44,7 @@ pub fn text(seconds: i64) -> String {
 }
 
 const BAD: DerError = DerError::Value("a time");
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// A number of so many digits, and what follows it.
 fn digits(bytes: &[u8], count: usize) -> Result<(i16, &[u8]), DerError> {
@@ -69,7 +69,8 @@ fn seconds(year: i16, rest: &[u8]) -> Result<i64, DerError> {
     }
     let [month, day, hour, minute, second] = parts;
     let time = DateTime::new(year, month, day, hour, minute, second, 0).map_err(|_| BAD)?;
-    Ok(time.to_zoned(TimeZone::UTC).map_err(|_| BAD)?.timestamp().as_second())
+    // Counted without a time zone: RFC 5280, 4.1.2.5, writes `99991231235959Z` for no end, and jiff's time stamps end some hours before.
+    Ok(time.duration_since(EPOCH).as_secs())
 }
 
 #[cfg(test)]
@@ -95,6 +96,8 @@ mod tests {
         for bad in ["20500101000000.Z", "20500101000000.5", "20500101000000,5Z", "2050010100.5Z", "20500101000060Z"] {
             assert!(generalized(bad.as_bytes()).is_err(), "{bad}");
         }
+        assert_eq!(generalized(b"99991231235959Z"), Ok(253_402_300_799), "the end that means none");
         assert_eq!(text(0), "1970-01-01T00:00:00Z");
+        assert_eq!(text(253_402_300_799), "a time beyond the calendar");
     }
 }

@@ -2,7 +2,7 @@
 
 use const_oid::ObjectIdentifier;
 
-use super::algorithm::Hash;
+use super::algorithm::{Hash, Weakness};
 use super::certificate::Certificate;
 use super::chain::{Purpose, is_for};
 use super::cms::{CmsError, SignedData, Verified};
@@ -36,6 +36,9 @@ pub enum TimeStampError {
     /// Who signed it must not.
     #[error("the certificate of the time-stamp server is not for time stamps (extended key usage)")]
     Usage,
+    /// Its algorithms are too weak to prove anything.
+    #[error("the time stamp is too weak: {0}")]
+    Weak(Weakness),
     /// There are no random numbers.
     #[error("the system gives no random numbers")]
     Random,
@@ -73,8 +76,8 @@ impl TimeStampRequest {
         &self.der
     }
 
-    /// Reads the TimeStampResp to this question: granted, over these data, with this nonce, and rightly signed by the certificate in it. Whether that is
-    /// trusted is not asked.
+    /// Reads the TimeStampResp to this question: granted, over these data, with this nonce, and rightly and strongly signed by the certificate in it.
+    /// Whether that is trusted is not asked.
     ///
     /// # Errors
     /// It is none, or the server refused.
@@ -91,8 +94,11 @@ impl TimeStampRequest {
         if token.nonce.as_deref() != Some(&self.nonce[..]) {
             return Err(TimeStampError::Nonce);
         }
-        token.verify(&self.digest, &[])?;
-        Ok(token)
+        // What no judge would take is refused while another server can still be asked.
+        match token.verify(&self.digest, &[])?.weaknesses().first() {
+            Some(weakness) => Err(TimeStampError::Weak(*weakness)),
+            None => Ok(token),
+        }
     }
 }
 

@@ -1,19 +1,22 @@
 //! Certificates, chains, revocation, time stamps and signed data, against what OpenSSL makes.
 
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use skoledok::pki::algorithm::{Level, Weakness};
+use skoledok::pki::algorithm::{self, Level, Scheme, SignatureAlgorithm, Weakness};
 use skoledok::pki::chain::{Fault, build};
 use skoledok::pki::cms::{CmsError, SignedData};
 use skoledok::pki::crl::Crl;
-use skoledok::pki::key::{Curve, KeyKind};
+use skoledok::pki::der::{self, tag};
+use skoledok::pki::key::{Curve, KeyKind, PublicKey};
 use skoledok::pki::ocsp::{OcspRequest, OcspResponse};
 use skoledok::pki::revocation::{Reason, RevocationError};
 use skoledok::pki::timestamp::{TimeStampError, TimeStampRequest, TimeStampToken};
 use skoledok::pki::{Anchors, Certificate, Chain, Hash, Purpose, Status, SubIndication, oid};
 
 use crate::authority::authority;
+use crate::support::run;
 
 pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs().try_into().expect("it is a time")
@@ -60,7 +63,8 @@ fn a_certificate_tells_what_openssl_tells() {
 
     let told = authority().openssl(&["x509", "-in", "p256.pem", "-noout", "-serial", "-fingerprint", "-sha256"]);
     let told = told.to_lowercase().replace(':', "");
-    assert!(told.contains(&format!("serial={}\n", p256.serial_hex().trim_start_matches('0'))), "{told}");
+    // OpenSSL writes whole bytes, too, and may begin with a zero.
+    assert!(told.contains(&format!("serial={}\n", p256.serial_hex())), "{told}");
     assert!(told.contains(&p256.fingerprint_hex()), "{told}");
     assert_eq!(p256.to_pem().as_bytes(), authority().read("p256.pem"));
     let list = Certificate::list(&authority().read("chain.pem")).expect("a list is read");
@@ -375,6 +379,214 @@ fn a_time_stamp_is_over_what_was_asked_and_nothing_else() {
         request.read(&refusal).expect_err("it is refused").to_string(),
         "the time-stamp server gave no time stamp: rejected, the request is not allowed or not supported"
     );
+}
+
+#[test]
+fn a_weak_time_stamp_is_refused_while_another_can_be_asked_for() {
+    let text = String::from_utf8(authority().read("ca.cnf")).expect("it is text");
+    let text = text.replace("tsa.number", "weak.number").replace("signer_digest=sha256", "signer_digest=sha1");
+    std::fs::write(authority().path("weak.cnf"), text).expect("a file can be written");
+    std::fs::write(authority().path("weak.number"), "5002").expect("a file can be written");
+    let request = TimeStampRequest::new(Hash::Sha256, &[3; 32]).expect("it is made");
+    std::fs::write(authority().path("weak.tsq"), request.der()).expect("a file can be written");
+    let call = ["ts", "-reply", "-config", "weak.cnf", "-section", "tsa_config", "-queryfile", "weak.tsq"];
+    authority().openssl(&[&call[..], &["-out", "weak.tsr"]].concat());
+    let error = request.read(&authority().read("weak.tsr")).expect_err("it is signed with SHA-1");
+    assert_eq!(error, TimeStampError::Weak(Weakness::Sha1));
+}
+
+#[test]
+fn a_key_for_rsa_pss_alone_is_kept_to_it() {
+    let file = |name: &str| authority().path(name).display().to_string();
+    std::fs::write(authority().path("pss.txt"), "prøve").expect("a file can be written");
+    let sign = |name: &str, digest: &str, options: &[&str]| {
+        let (signature, text) = (file(name), file("pss.txt"));
+        let call = ["dgst", digest, "-sign", "rsa2048.key", "-out", &signature];
+        authority().openssl(&[&call[..], options, &[&text]].concat());
+        authority().read(name)
+    };
+    let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];
+    let plain = sign("pkcs1.signature", "-sha256", &[]);
+    let with_salt = sign("pss256.signature", "-sha256", &pss);
+    let longer = sign("pss512.signature", "-sha512", &pss);
+    let algorithm = |scheme, hash| SignatureAlgorithm { scheme, hash };
+    let plainly = algorithm(Scheme::RsaPkcs1, Hash::Sha256);
+    let salted = algorithm(Scheme::RsaPss { salt: 32 }, Hash::Sha256);
+    let salted_longer = algorithm(Scheme::RsaPss { salt: 64 }, Hash::Sha512);
+
+    // The same key with other words before it.
+    let whole = certificate("rsa2048").public_key().clone();
+    let bits = der::element(tag::BIT_STRING, &[&[0], whole.bits()].concat());
+    let limited = |parameters: &[u8]| {
+        let identifier = der::sequence(&[&der::oid(oid::RSA_PSS), parameters]);
+        PublicKey::from_der(&der::sequence(&[&identifier, &bits])).expect("it is a key")
+    };
+    let hash = Hash::Sha256.to_der();
+    let mask = der::sequence(&[&der::oid(oid::MGF1), &hash]);
+    let parameters = |salt| {
+        let parts = [(0, hash.clone()), (1, mask.clone()), (2, der::integer(salt))];
+        der::sequence(
+            &parts
+                .each_ref()
+                .map(|(number, part)| der::element(tag::constructed(*number), part))
+                .each_ref()
+                .map(|part| &part[..]),
+        )
+    };
+    let verify = |algorithm, key: &PublicKey, signature: &[u8]| {
+        algorithm::verify(algorithm, key, "prøve".as_bytes(), signature).is_ok()
+    };
+    for (what, key, allowed) in [
+        ("any RSA", whole.clone(), [true, true, true]),
+        ("PSS alone", limited(&[]), [false, true, true]),
+        ("PSS with SHA-256", limited(&parameters(32)), [false, true, false]),
+        ("PSS with a longer salt", limited(&parameters(33)), [false, false, false]),
+        ("PSS with something else", limited(&der::sequence(&[&der::integer(1)])), [false, false, false]),
+    ] {
+        let told =
+            [verify(plainly, &key, &plain), verify(salted, &key, &with_salt), verify(salted_longer, &key, &longer)];
+        assert_eq!(told, allowed, "{what}");
+    }
+}
+
+#[test]
+fn an_authority_and_a_signer_with_rsa_pss_are_followed() {
+    let tool = |arguments: &[&str]| authority().openssl(arguments);
+    let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest", "-sha256"];
+    let key = ["genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"];
+    tool(&[&key[..], &["-out", "pssca.key"]].concat());
+    tool(
+        &[
+            &key[..],
+            &[
+                "-pkeyopt",
+                "rsa_pss_keygen_md:sha256",
+                "-pkeyopt",
+                "rsa_pss_keygen_mgf1_md:sha256",
+                "-pkeyopt",
+                "rsa_pss_keygen_saltlen:32",
+                "-out",
+                "pss.key",
+            ],
+        ]
+        .concat(),
+    );
+    let own = [
+        "req",
+        "-new",
+        "-x509",
+        "-utf8",
+        "-config",
+        "ca.cnf",
+        "-extensions",
+        "root",
+        "-days",
+        "30",
+        "-key",
+        "pssca.key",
+    ];
+    tool(&[&own[..], &pss, &["-subj", "/CN=PSS-CA (oppdiktet)", "-out", "pssca.pem"]].concat());
+    tool(
+        &[
+            &[
+                "req",
+                "-new",
+                "-utf8",
+                "-config",
+                "ca.cnf",
+                "-key",
+                "pss.key",
+                "-subj",
+                "/CN=Pål (oppdiktet)",
+                "-out",
+                "pss.csr",
+            ][..],
+            &pss,
+        ]
+        .concat(),
+    );
+    let by = [
+        "x509",
+        "-req",
+        "-in",
+        "pss.csr",
+        "-CA",
+        "pssca.pem",
+        "-CAkey",
+        "pssca.key",
+        "-set_serial",
+        "5",
+        "-days",
+        "20",
+    ];
+    tool(&[&by[..], &pss, &["-extfile", "ca.cnf", "-extensions", "silent", "-out", "pss.pem"]].concat());
+    for name in ["pss", "pssca"] {
+        tool(&["x509", "-in", &format!("{name}.pem"), "-outform", "DER", "-out", &format!("{name}.der")]);
+    }
+    let anchors = Anchors::new(vec![certificate("pssca")]);
+    let chain = build(&certificate("pss"), &[], &anchors, now(), Purpose::Signing).expect("there is a chain");
+    assert_eq!(chain.strengths()[0].name(), "RSA-PSS with SHA-256, RSA of 2048 bits");
+    assert_eq!(certificate("pss").public_key().kind(), KeyKind::Rsa { bits: 2048 });
+}
+
+#[test]
+fn names_are_constrained_as_openssl_has_them() {
+    let tool = |arguments: &[&str]| authority().openssl(arguments);
+    let limits = "[limited]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n\
+                  nameConstraints=critical,permitted;dirName:ours,permitted;email:skole.no,excluded;email:.hemmelig.no,\
+                  permitted;DNS:skole.no,permitted;URI:.skole.no,permitted;IP:10.0.0.0/255.0.0.0\n\
+                  [ours]\nC=NO\nO=As kommune (oppdiktet)\n";
+    let names = |place: usize, names: &str| format!("[names{place}]\nbasicConstraints=CA:FALSE\n{names}\n");
+    let ours = "/C=NO/O=As kommune (oppdiktet)/CN=Segl";
+    let cases = [
+        (ours, "", true),
+        (ours, "subjectAltName=email:post@skole.no,DNS:www.skole.no,URI:https://www.skole.no/x,IP:10.1.2.3", true),
+        ("/C=NO/O=Bo kommune (oppdiktet)/CN=Segl", "", false),
+        ("/CN=Segl", "", false),
+        (ours, "subjectAltName=email:post@annen.no", false),
+        (ours, "subjectAltName=email:post@skole.no,email:post@svart.hemmelig.no", false),
+        (ours, "subjectAltName=DNS:annen.no", false),
+        (ours, "subjectAltName=URI:https://skole.no/", false),
+        (ours, "subjectAltName=IP:11.1.2.3", false),
+        ("/C=NO/O=As kommune (oppdiktet)/CN=Segl/emailAddress=post@annen.no", "", false),
+    ];
+    let sections = cases.iter().enumerate().map(|(place, (_, told, _))| names(place, told)).collect::<String>();
+    let whole =
+        [String::from_utf8(authority().read("ca.cnf")).expect("it is text"), limits.to_owned(), sections].concat();
+    std::fs::write(authority().path("names.cnf"), whole).expect("a file can be written");
+    let key = |name: &str| {
+        tool(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", name]);
+    };
+    key("limited.key");
+    key("named.key");
+    let own = ["req", "-new", "-x509", "-utf8", "-config", "names.cnf", "-extensions", "limited", "-days", "30"];
+    tool(
+        &[&own[..], &["-key", "limited.key", "-subj", "/CN=Begrenset CA (oppdiktet)", "-out", "limited.pem"]].concat(),
+    );
+    tool(&["x509", "-in", "limited.pem", "-outform", "DER", "-out", "limited.der"]);
+    let anchors = Anchors::new(vec![certificate("limited")]);
+    for (place, (subject, told, allowed)) in cases.into_iter().enumerate() {
+        let request = ["req", "-new", "-utf8", "-config", "names.cnf", "-key", "named.key", "-subj", subject];
+        tool(&[&request[..], &["-out", "named.csr"]].concat());
+        let by =
+            ["x509", "-req", "-in", "named.csr", "-CA", "limited.pem", "-CAkey", "limited.key", "-set_serial", "5"];
+        let section = format!("names{place}");
+        let made = ["-days", "20", "-extfile", "names.cnf", "-extensions", &section, "-out", "named.pem"];
+        tool(&[&by[..], &made].concat());
+        tool(&["x509", "-in", "named.pem", "-outform", "DER", "-out", "named.der"]);
+        let verify = ["verify", "-CAfile", "limited.pem", "named.pem"];
+        let other = run(Command::new("openssl").args(verify).current_dir(authority().folder()));
+        assert_eq!(other.status.success(), allowed, "OpenSSL: {subject} {told}");
+        let built = build(&certificate("named"), &[], &anchors, now(), Purpose::Signing).map(drop);
+        assert_eq!(
+            built.clone().map_err(|error| error.fault),
+            if allowed { Ok(()) } else { Err(Fault::Name) },
+            "{subject} {told}"
+        );
+        assert!(
+            built.err().is_none_or(|error| error.sub_indication() == SubIndication::CertificateChainGeneralFailure)
+        );
+    }
 }
 
 /// Signed data over `test.txt` by OpenSSL.

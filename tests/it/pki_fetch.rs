@@ -118,6 +118,13 @@ async fn without_ocsp_the_crl_is_fetched() {
     ]);
     authority.openssl(&["x509", "-in", "own.pem", "-outform", "DER", "-out", "own.der"]);
     let chain = chain_of("own");
+    // It was made past the list of OpenSSL, so that the responder does not know it.
+    let error = fetcher().ocsp(&chain.certificates()[0], &certificate("issuing")).await.expect_err("it is not known");
+    assert!(error.to_string().ends_with("the answer says nothing of this certificate that counts"), "{error}");
+    let (evidence, missing) = fetcher().evidence(&chain).await;
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!((evidence.crls.len(), evidence.responses.len()), (2, 0));
+    assert!(evidence.covers(&chain, now(), now(), 0));
     own.set("/ocsp", Behaviour::Broken);
     let (evidence, missing) = fetcher().evidence(&chain).await;
     assert!(missing.is_empty(), "{missing:?}");
