@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{Failure, print_text, runtime, settings, write_whole};
+use super::file::write_whole;
+use super::{Failure, print_text, runtime, settings};
 use crate::access::now;
 use crate::document::Kind;
 use crate::record::state::State;
