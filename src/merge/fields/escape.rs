@@ -1,0 +1,18 @@
+//! What a field holds, so that it is nothing but text.
+
+/// Text in one line: line breaks and tabulators are spaces, and none stand at the ends.
+pub(super) fn one_line(text: &str) -> String {
+    text.split(['\n', '\r', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Text whose every mark means itself (CommonMark 0.31, 2.4: any ASCII punctuation after a backslash is literal).
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in one_line(text).chars() {
+        if c.is_ascii_punctuation() {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
