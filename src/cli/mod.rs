@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use self::document::{Input, Render, describe, render_file, validate_file};
 use self::names::{KindName, LocaleName};
@@ -164,6 +164,14 @@ enum Command {
     /// Print the API description (OpenAPI).
     #[command(after_help = "Example:\n  skoledok openapi > openapi.json")]
     Openapi,
+}
+
+/// Where the store is that a command works on.
+#[derive(Args)]
+struct Place {
+    /// Settings (TOML), as for `serve`.
+    #[arg(long)]
+    config: Option<PathBuf>,
 }
 
 /// Why a command ended otherwise than well.
