@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use handlebars::template::{HelperTemplate, Parameter, Subexpression, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
 
-use super::TemplateFault;
 use super::helper::SHOW;
+use super::{Form, TemplateFault};
 
 /// What can be called with words after it.
 const HELPERS: [&str; 5] = ["date", "eq", "list", "time", "upper"];
@@ -14,14 +14,18 @@ const HELPERS: [&str; 5] = ["date", "eq", "list", "time", "upper"];
 const BLOCKS: [&str; 3] = ["if", "unless", "each"];
 
 /// Looks at every part of a template, and has values put in by [`SHOW`], which is stricter than the library.
-#[derive(Default)]
 pub(super) struct Walk {
+    form: Form,
     pub(super) faults: Vec<TemplateFault>,
     /// The first parts of the names of all fields.
     pub(super) roots: BTreeSet<String>,
 }
 
 impl Walk {
+    pub(super) fn new(form: Form) -> Self {
+        Self { form, faults: Vec::new(), roots: BTreeSet::new() }
+    }
+
     pub(super) fn template(&mut self, template: &mut Template) {
         for (element, place) in template.elements.iter_mut().zip(&template.mapping) {
             self.element(element, (place.0, place.1));
@@ -30,7 +34,8 @@ impl Walk {
 
     fn element(&mut self, element: &mut TemplateElement, place: (usize, usize)) {
         match element {
-            TemplateElement::RawString(_) | TemplateElement::Comment(_) => {}
+            TemplateElement::RawString(text) => self.own_words(text),
+            TemplateElement::Comment(_) => {}
             TemplateElement::HtmlExpression(_) => self.fault("output as it is", place),
             TemplateElement::DecoratorExpression(_) | TemplateElement::DecoratorBlock(_) => {
                 self.fault("a decorator", place);
@@ -51,6 +56,15 @@ impl Walk {
             }
             // What a later version of the library may add.
             _ => self.fault("a template that can not be read", place),
+        }
+    }
+
+    /// A backslash at their end stands for itself. In Markdown it would else take away the meaning of the one that is put before the
+    /// first mark of a value, and the mark would be one.
+    fn own_words(&self, text: &mut String) {
+        let backslashes = text.len() - text.trim_end_matches('\\').len();
+        if self.form == Form::Markdown && backslashes % 2 == 1 {
+            text.push('\\');
         }
     }
 
