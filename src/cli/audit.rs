@@ -1,12 +1,11 @@
 //! `skoledok audit`: the audit log, read out and checked.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Failure, open_store, print_text};
+use super::{Failure, Place, open_store, print_text};
 use crate::document::{OrgNumber, hex};
 use crate::store::{Record, Store};
 
@@ -24,22 +23,20 @@ pub(super) enum AuditCommand {
         /// Begin after this entry.
         #[arg(long, default_value_t = 0)]
         after: i64,
-        /// Settings (TOML), as for `serve`.
-        #[arg(long)]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Check that no entry was changed or removed. Prints the number of entries and the last hash: keep them somewhere else.
     #[command(after_help = "Example:\n  skoledok audit verify")]
     Verify {
-        /// Settings (TOML), as for `serve`.
-        #[arg(long)]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
 }
 
 pub(super) fn run(command: AuditCommand) -> Result<(), Failure> {
-    let (AuditCommand::Export { config, .. } | AuditCommand::Verify { config }) = &command;
-    let (runtime, store) = open_store(config.as_deref())?;
+    let (AuditCommand::Export { place, .. } | AuditCommand::Verify { place }) = &command;
+    let (runtime, store) = open_store(place.config.as_deref())?;
     runtime.block_on(async {
         let result = match command {
             AuditCommand::Export { tenant, after, .. } => export(&store, tenant.as_deref(), after).await,

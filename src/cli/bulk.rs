@@ -107,7 +107,7 @@ pub(super) fn run(bulk: &Bulk) -> Result<(), Failure> {
 }
 
 fn tell_faults(file: &Path, violations: &[Finding], locale: Locale) -> Failure {
-    for line in super::told(violations, locale, "") {
+    for line in super::document::told(violations, locale, "") {
         eprintln!("{}: {line}", file.display());
     }
     Failure::Faults

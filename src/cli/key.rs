@@ -1,13 +1,11 @@
 //! `skoledok key`: API keys, made and taken back beside a running service or without one.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Failure, open_store, print_text};
+use super::{Failure, Place, open_store, print_text};
 use crate::access::{ApiKey, Scope, Scopes, now};
 use crate::document::OrgNumber;
 use crate::store::{Entry, KeyRecord, Store};
@@ -70,13 +68,6 @@ pub(super) struct Create {
     label: String,
     #[command(flatten)]
     place: Place,
-}
-
-#[derive(Args)]
-pub(super) struct Place {
-    /// Settings (TOML), as for `serve`.
-    #[arg(long)]
-    config: Option<PathBuf>,
 }
 
 fn organisation(text: &str) -> Result<OrgNumber, &'static str> {

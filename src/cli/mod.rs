@@ -3,32 +3,31 @@
 
 mod audit;
 mod bulk;
+mod document;
+mod file;
 mod key;
+mod names;
 mod plan;
+mod service;
 mod sign;
 mod verify;
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde_json::Value;
+use clap::{Args, Parser, Subcommand};
 
+use self::document::{Input, Render, describe, render_file, validate_file};
+use self::names::{KindName, LocaleName};
+use self::service::{ask_health, examine};
 use crate::config::{Config, DEFAULTS, Flags};
-use crate::doctor::{self, State};
-use crate::document::{Kind, Locale, PdfStandard};
-use crate::outgoing::http_client;
-use crate::pipeline::{self, Order, ProduceError};
-use crate::render::{Engine, Options};
+use crate::document::Kind;
 use crate::store::{Role, Store};
 use crate::telemetry::with_causes;
-use crate::template::{self, Format};
-use crate::validate::{self, Finding, MAX_BODY};
-use crate::{app, http, telemetry};
+use crate::{app, http, pipeline, telemetry, template};
 
 /// School documents as archivable (PDF/A-2a), accessible (PDF/UA-1) PDF.
 #[derive(Parser)]
@@ -167,100 +166,13 @@ enum Command {
     Openapi,
 }
 
+/// Where the store is that a command works on.
 #[derive(Args)]
-struct Input {
-    /// Kind of document.
-    kind: KindName,
-    /// JSON file, or `-` for standard input.
-    file: PathBuf,
-    /// Language of the document, instead of the one in the file; also of messages.
+struct Place {
+    /// Settings (TOML), as for `serve`.
     #[arg(long)]
-    locale: Option<LocaleName>,
+    config: Option<PathBuf>,
 }
-
-#[derive(Args)]
-struct Render {
-    #[command(flatten)]
-    input: Input,
-    /// File to write; without it, standard output.
-    #[arg(short, long)]
-    output: Option<PathBuf>,
-    /// Format; without it, what the extension of the output says, else PDF.
-    #[arg(long)]
-    format: Option<FormatName>,
-    /// Standards of the PDF.
-    #[arg(long)]
-    standard: Option<StandardName>,
-    /// Page of PNG and SVG, from 1.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    page: u16,
-    /// Resolution of PNG in dots per inch.
-    #[arg(long, default_value_t = 144, value_parser = clap::value_parser!(u16).range(36..=300))]
-    dpi: u16,
-    /// Make signature fields of the boxes for signatures, to be signed with `skoledok sign`.
-    #[arg(long)]
-    signable: bool,
-}
-
-/// Makes a type of ours an argument: its values by their own names.
-macro_rules! names {
-    ($name:ident, $of:ty, $all:expr, $text:expr) => {
-        #[derive(Clone, Copy)]
-        struct $name($of);
-
-        impl ValueEnum for $name {
-            fn value_variants<'a>() -> &'a [Self] {
-                const ALL: &[$name] = &$all;
-                ALL
-            }
-
-            fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-                let text: fn($of) -> &'static str = $text;
-                Some(clap::builder::PossibleValue::new(text(self.0)))
-            }
-        }
-    };
-}
-
-names!(
-    KindName,
-    Kind,
-    [
-        KindName(Kind::ALL[0]),
-        KindName(Kind::ALL[1]),
-        KindName(Kind::ALL[2]),
-        KindName(Kind::ALL[3]),
-        KindName(Kind::ALL[4]),
-        KindName(Kind::ALL[5]),
-        KindName(Kind::ALL[6])
-    ],
-    Kind::slug
-);
-names!(LocaleName, Locale, [LocaleName(Locale::Nb), LocaleName(Locale::Nn), LocaleName(Locale::En)], Locale::tag);
-names!(
-    FormatName,
-    Format,
-    [
-        FormatName(Format::Pdf),
-        FormatName(Format::Png),
-        FormatName(Format::Svg),
-        FormatName(Format::Html),
-        FormatName(Format::Ics)
-    ],
-    Format::extension
-);
-names!(
-    StandardName,
-    PdfStandard,
-    [
-        StandardName(PdfStandard::A2aUa1),
-        StandardName(PdfStandard::A2a),
-        StandardName(PdfStandard::Ua1),
-        StandardName(PdfStandard::A2b),
-        StandardName(PdfStandard::Plain)
-    ],
-    PdfStandard::name
-);
 
 /// Why a command ended otherwise than well.
 enum Failure {
@@ -372,164 +284,6 @@ fn open_store(config: Option<&Path>) -> Result<(tokio::runtime::Runtime, Store),
     let runtime = runtime()?;
     let store = runtime.block_on(Store::open(&settings.store, Role::Command)).map_err(Failure::caused)?;
     Ok((runtime, store))
-}
-
-/// Asks a service for its life, as a container's health check does.
-fn ask_health(server: &http::ServerSettings) -> Result<(), Failure> {
-    const PATIENCE: Duration = Duration::from_secs(3);
-    let mut address = server.bind;
-    if address.ip().is_unspecified() {
-        let loopback: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-        address.set_ip(loopback);
-    }
-    let scheme = if server.tls.is_some() { "https" } else { "http" };
-    let runtime = runtime()?;
-    let answer = runtime.block_on(async {
-        // The name in the certificate is not the loopback address, and nothing secret is sent.
-        let client = http_client().danger_accept_invalid_certs(true).timeout(PATIENCE).build()?;
-        client.get(format!("{scheme}://{address}/health/live")).send().await?.error_for_status()
-    });
-    match answer {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            eprintln!("skoledok: `{address}` does not say that it lives: {}", with_causes(&error));
-            Err(Failure::Faults)
-        }
-    }
-}
-
-fn examine(config: Option<&Path>) -> Result<(), Failure> {
-    let findings = doctor::examine(settings(config, None)?).map_err(Failure::caused)?;
-    let lines: Vec<_> = findings
-        .iter()
-        .map(|finding| match &finding.state {
-            State::Ok => format!("ok       {}", finding.what),
-            State::Warning(remedy) => format!("warning  {}: no; {remedy}", finding.what),
-            State::Fault(remedy) => format!("FAULT    {}: no; {remedy}", finding.what),
-        })
-        .collect();
-    print_text(&lines.join("\n"))?;
-    let whole = findings.iter().all(|finding| !matches!(finding.state, State::Fault(_)));
-    if whole { Ok(()) } else { Err(Failure::Faults) }
-}
-
-fn describe(kind: Kind) -> String {
-    let manifest = template::manifest(kind);
-    let title = manifest.title.get(&Locale::Nb).map_or("", String::as_str);
-    let formats: Vec<_> = manifest.formats.iter().map(|format| format.extension()).collect();
-    let locales: Vec<_> = manifest.locales.iter().map(|language| language.tag()).collect();
-    format!("{:<24}{title} ({}; {})", kind.slug(), locales.join(" "), formats.join(" "))
-}
-
-fn render_file(render: &Render) -> Result<(), Failure> {
-    let format =
-        render.format.map(|name| name.0).or_else(|| from_extension(render.output.as_deref())).unwrap_or_default();
-    if render.output.is_none() && format != Format::Html && format != Format::Ics && std::io::stdout().is_terminal() {
-        return Err(Failure::told("not writing a picture of bytes to a terminal; give `-o FILE`"));
-    }
-    let kind = render.input.kind.0;
-    let body = read_body(&render.input)?;
-    let options = Options {
-        format,
-        standard: render.standard.map(|name| name.0),
-        page: usize::from(render.page),
-        dpi: render.dpi,
-        signable: render.signable,
-    };
-    let produced = match pipeline::produce(&Engine::load(), Order { kind, body, options }) {
-        Ok(produced) => produced,
-        Err(ProduceError::Invalid { violations, locale }) => {
-            print_findings(&violations, render.input.message_locale(locale), "");
-            return Err(Failure::Faults);
-        }
-        Err(error) => return Err(Failure::Told(with_causes(&error))),
-    };
-    print_findings(&produced.warnings, render.input.message_locale(produced.locale), "warning: ");
-    match &render.output {
-        Some(path) => write_whole(path, &produced.rendered.bytes),
-        None => std::io::stdout().write_all(&produced.rendered.bytes).map_err(Failure::told),
-    }
-}
-
-fn validate_file(input: &Input) -> Result<(), Failure> {
-    let body = read_body(input)?;
-    let report = pipeline::report(&Engine::load(), input.kind.0, body).map_err(Failure::told)?;
-    let locale = input.message_locale(report.locale);
-    let mut lines = told(&report.violations, locale, "");
-    lines.extend(told(&report.warnings, locale, "warning: "));
-    if !lines.is_empty() {
-        print_text(&lines.join("\n"))?;
-    }
-    if report.violations.is_empty() { Ok(()) } else { Err(Failure::Faults) }
-}
-
-impl Input {
-    fn message_locale(&self, of_document: Locale) -> Locale {
-        self.locale.map_or(of_document, |name| name.0)
-    }
-}
-
-/// One finding a line: pointer, message, hint.
-fn told(findings: &[Finding], locale: Locale, prefix: &str) -> Vec<String> {
-    let line = |finding: &Finding| {
-        let told = finding.tell(locale);
-        let pointer = if told.pointer.is_empty() { "/" } else { &told.pointer };
-        let hint = told.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-        format!("{prefix}{pointer}: {}{hint}", told.detail)
-    };
-    findings.iter().map(line).collect()
-}
-
-/// Beside a document on standard output there is no room for findings: they go to standard error.
-fn print_findings(findings: &[Finding], locale: Locale, prefix: &str) {
-    for line in told(findings, locale, prefix) {
-        eprintln!("{line}");
-    }
-}
-
-/// A file, or standard input for `-`, of at most so many bytes.
-fn read_bounded(path: &Path, what: &str, most: usize) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let limit = most as u64 + 1;
-    if path == Path::new("-") {
-        std::io::stdin().take(limit).read_to_end(&mut bytes).map_err(Failure::told)?;
-    } else {
-        let unreadable = |error| Failure::Told(format!("can not read `{}`: {error}", path.display()));
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
-    }
-    if bytes.len() > most {
-        return Err(Failure::Told(format!("{what} has more than {most} bytes")));
-    }
-    Ok(bytes)
-}
-
-fn read_body(input: &Input) -> Result<Value, Failure> {
-    let bytes = read_bounded(&input.file, "the body", MAX_BODY)?;
-    let mut body =
-        validate::read_json(&bytes).map_err(|error| Failure::Told(format!("the body is not JSON: {error}")))?;
-    if let (Some(locale), Some(members)) = (input.locale, body.as_object_mut()) {
-        members.insert("locale".to_owned(), Value::from(locale.0.tag()));
-    }
-    Ok(body)
-}
-
-/// Writes beside the target and renames, so that no half-written document is ever found.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let told = |error: std::io::Error| Failure::Told(format!("can not write `{}`: {error}", path.display()));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
-    if written.is_err() {
-        // What could not be written whole is not left behind; there may be nothing to remove.
-        drop(std::fs::remove_file(&part));
-    }
-    written.map_err(told)
-}
-
-fn from_extension(path: Option<&Path>) -> Option<Format> {
-    Format::parse(path?.extension()?.to_str()?)
 }
 
 fn print_text(text: &str) -> Result<(), Failure> {

@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{Failure, print_text, runtime, settings, write_whole};
+use super::file::write_whole;
+use super::{Failure, Place, print_text, runtime, settings};
 use crate::access::now;
 use crate::document::Kind;
 use crate::record::state::State;
@@ -76,13 +77,6 @@ pub(super) enum PlanCommand {
         #[command(flatten)]
         place: Place,
     },
-}
-
-#[derive(Args)]
-pub(super) struct Place {
-    /// Settings (TOML), as for `serve`.
-    #[arg(long)]
-    config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -6,7 +6,9 @@ use clap::Args;
 use reqwest::Url;
 use zeroize::Zeroizing;
 
-use super::{Failure, LocaleName, runtime, write_whole};
+use super::file::write_whole;
+use super::names::LocaleName;
+use super::{Failure, runtime};
 use crate::access::now;
 use crate::outgoing::http_client;
 use crate::pki::fetch::{Fetcher, Patience, Policy};

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::document::print_findings;
+use super::file::read_bounded;
+use super::names::KindName;
 use super::sign::anchors;
-use super::{Failure, KindName, print_findings, print_text, read_bounded};
+use super::{Failure, print_text};
 use crate::access::now;
 use crate::document::Kind;
 use crate::pipeline::{self, Order, ProduceError};

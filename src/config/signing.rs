@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::Deserialize;
 
+use super::value::within;
 use crate::pki::{Anchors, Certificate};
 use crate::signing::{Keys, Settings};
 use crate::telemetry::with_causes;
@@ -18,8 +19,8 @@ pub(super) struct SigningTable {
     chain_files: String,
     revocation_hosts: String,
     keys_folder: String,
-    pub(super) timeout_ms: u64,
-    pub(super) prepared_minutes: u64,
+    timeout_ms: u64,
+    prepared_minutes: u64,
 }
 
 /// The words of a list.
@@ -29,6 +30,8 @@ fn words(list: &str) -> impl Iterator<Item = &str> {
 
 impl SigningTable {
     pub(super) fn settings(&self, problems: &mut Vec<String>) -> Settings {
+        within(problems, "signing.timeout_ms", self.timeout_ms, 100, 60_000);
+        within(problems, "signing.prepared_minutes", self.prepared_minutes, 1, 10_080);
         let mut servers = Vec::new();
         for url in words(&self.time_stamp_urls) {
             match Url::parse(url) {

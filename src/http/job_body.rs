@@ -1,11 +1,11 @@
 //! The body of a mailing: JSON, lines of JSON, or a form with letter and list. The list goes to the store as it comes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use poem::http::header;
 use poem::web::{Field, Multipart};
 use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
@@ -13,9 +13,8 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
-use std::sync::Arc;
-
 use super::context::Context;
+use super::payload::{check_coding, is_of_other_site, position_of_type};
 use super::problem::Problem;
 use crate::bulk::job::{Came, Envelope, JobError, Jobs, MAX_JSON, NewJob, Receiving, Wish, first_byte};
 use crate::bulk::list::MAX_BYTES;
@@ -245,18 +244,11 @@ impl<'a> ApiExtractor<'a> for MailingBody {
         body: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let coding = request.headers().get(header::CONTENT_ENCODING);
-        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Problem::encoded().into());
-        }
-        // The one media type of ours that a page of another site can send without asking first (Fetch, «CORS-safelisted request-header»).
-        let site = request.headers().get("sec-fetch-site").map(poem::http::HeaderValue::as_bytes);
-        if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
+        check_coding(request)?;
+        if is_of_other_site(request) {
             return Err(Problem::of_job(&JobError::Form("web pages of other sites can not send mailings"), None).into());
         }
-        let essence = request.content_type().and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-        let known = TYPES.iter().position(|(known, _)| essence.eq_ignore_ascii_case(known));
-        let source = match known {
+        let source = match position_of_type(request, &TYPES.map(|(known, _)| known)) {
             Some(0) => Source::Json(body.take()?),
             Some(1) => Source::Lines(body.take()?),
             Some(_) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use poem::error::ReadBodyError;
-use poem::http::header;
+use poem::http::{HeaderValue, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
@@ -115,21 +115,41 @@ async fn read_whole(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>
     }
 }
 
-/// Refuses what is not JSON, or is packed: nothing is unpacked, so nothing can unfold to more than was sent.
+/// Refuses what is not JSON, or is packed.
 fn check_type(request: &Request) -> Result<()> {
     if !request.content_type().is_some_and(is_json) {
         return Err(poem_openapi::error::ContentTypeError::ExpectContentType.into());
     }
+    Ok(check_coding(request)?)
+}
+
+/// Refuses a body that is packed: nothing is unpacked, so nothing can unfold to more than was sent.
+pub(super) fn check_coding(request: &Request) -> Result<(), Problem> {
     let coding = request.headers().get(header::CONTENT_ENCODING);
-    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Problem::encoded().into());
-    }
-    Ok(())
+    let is_packed = coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if is_packed { Err(Problem::encoded()) } else { Ok(()) }
+}
+
+/// Whether a page of another site sends it. Of our media types it can send a form without asking first (Fetch, «CORS-safelisted
+/// request-header»).
+pub(super) fn is_of_other_site(request: &Request) -> bool {
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    site.is_some_and(|site| site != b"same-origin" && site != b"none")
+}
+
+/// Which of some media types a body has.
+pub(super) fn position_of_type(request: &Request, types: &[&str]) -> Option<usize> {
+    let essence = essence(request.content_type().unwrap_or_default());
+    types.iter().position(|known| essence.eq_ignore_ascii_case(known))
+}
+
+/// A media type without its parameters.
+fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    essence(content_type).eq_ignore_ascii_case("application/json")
 }
 
 impl<'a, T: OfKind> ApiExtractor<'a> for Unchecked<T> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use poem::http::{HeaderValue, header};
 use poem::web::Multipart;
 use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
@@ -13,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 
 use super::context::Context;
+use super::payload::{check_coding, is_of_other_site, position_of_type};
 use super::problem::Problem;
 use crate::document::Kind;
 use crate::validate::MAX_BODY;
@@ -134,17 +134,11 @@ impl<'a> ApiExtractor<'a> for VerifyBody {
         body: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let coding = request.headers().get(header::CONTENT_ENCODING);
-        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Problem::encoded().into());
-        }
-        // A form can be sent by a page of another site without asking first (Fetch, «CORS-safelisted request-header»).
-        let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
-        if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
+        check_coding(request)?;
+        if is_of_other_site(request) {
             return Err(Problem::bad_form("web pages of other sites can not have files verified").into());
         }
-        let essence = request.content_type().and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-        let source = match TYPES.iter().position(|known| essence.eq_ignore_ascii_case(known)) {
+        let source = match position_of_type(request, &TYPES) {
             Some(0) => Source::File(body.take()?),
             Some(_) => Source::Form(Box::new(
                 <Multipart as FromRequest>::from_request(request, body)

@@ -4,7 +4,7 @@
 //! rules) is reported, not dropped: a letter never says less than its sender wrote. The result is a
 //! tree of plain texts, so nothing in it can act as Typst or HTML.
 
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 use serde::Serialize;
 
 /// Deepest list within lists.
@@ -81,6 +81,14 @@ pub enum MarkdownError {
     },
 }
 
+impl MarkdownError {
+    fn line(&self) -> usize {
+        match self {
+            Self::Unsupported { line, .. } | Self::LinkScheme { line } => *line,
+        }
+    }
+}
+
 /// Whether an address may stand in a document.
 #[must_use]
 pub fn is_safe_link(address: &str) -> bool {
@@ -96,11 +104,29 @@ pub fn is_safe_link(address: &str) -> bool {
 /// # Errors
 /// Every construct beyond the subset and every link of another scheme, in the order of the text.
 pub fn parse(text: &str) -> Result<Vec<Block>, Vec<MarkdownError>> {
-    let mut reader =
-        Reader { text, frames: vec![Frame::default()], errors: Vec::new(), bold: 0, italic: 0, link: None };
-    for (event, range) in Parser::new_ext(text, Options::empty()).into_offset_iter() {
+    let mut reader = Reader {
+        text,
+        frames: vec![Frame::default()],
+        errors: Vec::new(),
+        bold: 0,
+        italic: 0,
+        link: None,
+        labels: Vec::new(),
+    };
+    let mut events = Parser::new_ext(text, Options::empty()).into_offset_iter();
+    for (event, range) in events.by_ref() {
         reader.event(event, range.start);
     }
+    // `[Obs]: avlyst` defines a link and prints nothing; with no link that uses it, these were words.
+    let definitions = events.reference_definitions();
+    let used: Vec<usize> = reader.labels.iter().filter_map(|label| Some(definitions.get(label)?.span.start)).collect();
+    let mut unused: Vec<usize> = definitions.iter().map(|(_, definition)| definition.span.start).collect();
+    unused.retain(|start| !used.contains(start));
+    unused.sort_unstable();
+    for at in unused {
+        reader.unsupported("the address of a link", at);
+    }
+    reader.errors.sort_by_key(MarkdownError::line);
     if reader.errors.is_empty() {
         let mut frame = reader.frames.swap_remove(0);
         frame.finish_paragraph();
@@ -137,6 +163,8 @@ struct Reader<'a> {
     bold: usize,
     italic: usize,
     link: Option<String>,
+    /// The names of links whose addresses stand elsewhere.
+    labels: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -164,15 +192,22 @@ impl Reader<'_> {
                 }
                 self.frames.push(Frame { first_number: first, ..Frame::default() });
             }
-            Tag::Item => self.frames.push(Frame::default()),
+            Tag::Item => {
+                self.check_number(at);
+                self.frames.push(Frame::default());
+            }
             Tag::Strong => self.bold += 1,
             Tag::Emphasis => self.italic += 1,
-            Tag::Link { dest_url, .. } => {
-                if !is_safe_link(&dest_url) {
+            Tag::Link { link_type, dest_url, id, .. } => {
+                // `<post@example.no>` comes without a scheme.
+                let scheme = if link_type == LinkType::Email { "mailto:" } else { "" };
+                let address = format!("{scheme}{dest_url}");
+                if !is_safe_link(&address) {
                     let line = self.line(at);
                     self.errors.push(MarkdownError::LinkScheme { line });
                 }
-                self.link = Some(dest_url.into_string());
+                self.link = Some(address);
+                self.labels.push(id.into_string());
             }
             Tag::BlockQuote(_) => self.unsupported("a quote", at),
             Tag::CodeBlock(_) => self.unsupported("code", at),
@@ -211,6 +246,17 @@ impl Reader<'_> {
             TagEnd::Emphasis => self.italic -= 1,
             TagEnd::Link => self.link = None,
             _ => {}
+        }
+    }
+
+    /// A list is numbered anew, whatever its points are numbered by: «15. desember» behind «3. desember» would be the 4th.
+    fn check_number(&mut self, at: usize) {
+        let list = self.top();
+        let Some(expected) = list.first_number.map(|first| first + list.items.len() as u64) else { return };
+        let written = self.text[at..].trim_start();
+        let digits = written.bytes().take_while(u8::is_ascii_digit).count();
+        if written[..digits].parse() != Ok(expected) {
+            self.unsupported("a list of other numbers", at);
         }
     }
 
@@ -303,6 +349,50 @@ mod tests {
     }
 
     #[test]
+    fn an_address_in_angle_brackets_is_a_link() {
+        assert_eq!(
+            blocks("<post@example.no>, <https://example.no>"),
+            json!([{"type": "paragraph", "spans": [
+                {"text": "post@example.no", "link": "mailto:post@example.no"}, {"text": ", "},
+                {"text": "https://example.no", "link": "https://example.no"},
+            ]}])
+        );
+    }
+
+    #[test]
+    fn words_that_would_define_a_link_are_not_lost() {
+        assert_eq!(
+            blocks("Se [siden] eller [her][Siden].\n\n[siden]: https://example.no"),
+            json!([{"type": "paragraph", "spans": [
+                {"text": "Se "}, {"text": "siden", "link": "https://example.no"}, {"text": " eller "},
+                {"text": "her", "link": "https://example.no"}, {"text": "."},
+            ]}])
+        );
+        let lost = |line| MarkdownError::Unsupported { construct: "the address of a link", line };
+        assert_eq!(parse("Hei\n\n[Obs]: avlyst\n\n- a\n\n  [Frist]: fredag\n"), Err(vec![lost(3), lost(7)]));
+        assert_eq!(
+            blocks("[Obs]: turen er avlyst"),
+            json!([{"type": "paragraph", "spans": [{"text": "[Obs]: turen er avlyst"}]}])
+        );
+    }
+
+    #[test]
+    fn a_list_keeps_the_numbers_that_were_written() {
+        for text in ["1. a\n2. b", "3) a\n4) b\n\n   c\n5) d", "- a\n  9. b\n  10. c", "  1. a\n  2. b", "31. desember"]
+        {
+            assert!(parse(text).is_ok(), "{text:?}");
+        }
+        let other = |line| MarkdownError::Unsupported { construct: "a list of other numbers", line };
+        assert_eq!(parse("3. desember\n15. desember"), Err(vec![other(2)]));
+        assert_eq!(parse("Datoer\n\n- a\n  1. mai\n\n  17. mai"), Err(vec![other(6)]));
+        assert_eq!(parse("1. a\n1. b\n1. c"), Err(vec![other(2), other(3)]));
+        assert_eq!(
+            blocks("3\\. desember\\\n15\\. desember"),
+            json!([{"type": "paragraph", "spans": [{"text": "3. desember"}, {"break": true}, {"text": "15. desember"}]}])
+        );
+    }
+
+    #[test]
     fn typst_and_handlebars_are_plain_text() {
         assert_eq!(
             blocks("#panic() $x$ @a {{x}} //x"),
@@ -328,13 +418,8 @@ mod tests {
     #[test]
     fn tells_everything_beyond_the_subset_with_its_line() {
         let text = "a\n\n> b\n\n`c`\n\n<b>d</b>\n\n![e](https://example.no/e.png)\n\n---\n\n[f](javascript:x)\n";
-        let lines: Vec<usize> = parse(text)
-            .expect_err("none of it is of the subset")
-            .iter()
-            .map(|error| match error {
-                MarkdownError::Unsupported { line, .. } | MarkdownError::LinkScheme { line } => *line,
-            })
-            .collect();
+        let lines: Vec<usize> =
+            parse(text).expect_err("none of it is of the subset").iter().map(MarkdownError::line).collect();
         assert_eq!(lines, [3, 5, 7, 9, 11, 13]);
     }
 

@@ -6,13 +6,15 @@
 //! host and of an answer but its status nothing comes into an error or a log.
 
 mod address;
+mod attempt;
 mod schedule;
 mod secret;
 mod send;
 mod target;
 
 pub use address::is_public;
+pub use attempt::{Attempt, Failure};
 pub use schedule::delay;
 pub use secret::{MessageId, NoRandomness, Secret, SecretError, Secrets};
-pub use send::{Attempt, ClientError, Failure, Sender, Settings};
+pub use send::{ClientError, Sender, Settings};
 pub use target::{AllowedError, AllowedTarget, Target, TargetError};
