@@ -530,9 +530,8 @@ impl<T: RecordKind> Operations<T> {
         self.fetch(&caller, headers, ("fetch signed document", &id), file).await
     }
 
-    /// Takes the file of the newest version, which is final or being signed, as it was signed elsewhere: the document of the version with signatures
-    /// added to it, or one that a service made anew with the same words. Each signature is judged first; then the version is signed. `handed_in` tells
-    /// what could be shown, and what could not.
+    /// Takes the file of the newest version, which is final or being signed, as it was signed elsewhere, with its bytes or its words. Each signature is
+    /// judged first; then the version is signed. `handed_in` tells what was shown.
     #[oai(path = "/:id/signed.pdf", method = "put", operation_id = "hand_in")]
     async fn hand_in(&self, caller: Caller<ToSign>, headers: &HeaderMap, id: Path<String>, body: VerifyBody) -> Signed {
         let Sent { file, .. } = body.receive().await?;
