@@ -73,30 +73,38 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// Six numbers that move and turn (8.3.3).
+/// Moves and turns (8.3.3): where a step to the right leads, one upwards, and where the origin is.
 #[derive(Debug, Clone, Copy)]
-struct Matrix([f64; 6]);
+struct Matrix {
+    right: (f64, f64),
+    up: (f64, f64),
+    origin: (f64, f64),
+}
 
 impl Matrix {
-    const SAME: Self = Self([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+    const SAME: Self = Self::moved(0.0, 0.0);
+
+    const fn moved(x: f64, y: f64) -> Self {
+        Self { right: (1.0, 0.0), up: (0.0, 1.0), origin: (x, y) }
+    }
+
+    fn of(operands: &[Value]) -> Result<Self, PdfError> {
+        let [right_x, right_y, up_x, up_y, x, y] = numbers(operands)?;
+        Ok(Self { right: (right_x, right_y), up: (up_x, up_y), origin: (x, y) })
+    }
 
     /// This one first, then the other.
     fn then(self, next: Self) -> Self {
-        let Self([a, b, c, d, e, f]) = self;
-        let (x, y) = next.apply((e, f));
-        let ((a, b), (c, d)) = (next.turn((a, b)), next.turn((c, d)));
-        Self([a, b, c, d, x, y])
+        Self { right: next.turn(self.right), up: next.turn(self.up), origin: next.apply(self.origin) }
     }
 
     fn turn(self, (x, y): (f64, f64)) -> (f64, f64) {
-        let Self([a, b, c, d, ..]) = self;
-        (x * a + y * c, x * b + y * d)
+        (x * self.right.0 + y * self.up.0, x * self.right.1 + y * self.up.1)
     }
 
     fn apply(self, point: (f64, f64)) -> (f64, f64) {
         let (x, y) = self.turn(point);
-        let Self([.., e, f]) = self;
-        (x + e, y + f)
+        (x + self.origin.0, y + self.origin.1)
     }
 }
 
@@ -224,12 +232,12 @@ impl<'a, 'f> Reader<'a, 'f> {
                     place.state = state;
                 }
             }
-            b"cm" => place.state.page = Matrix(numbers(operands)?).then(place.state.page),
+            b"cm" => place.state.page = Matrix::of(operands)?.then(place.state.page),
             b"Tf" | b"gs" => self.style(operator, operands, resources, &mut place.state)?,
             b"Tc" | b"Tw" | b"Tz" | b"TL" | b"Ts" | b"Tr" => spacing(operator, operands, &mut place.state)?,
             b"BT" => (place.line, place.text) = (Matrix::SAME, Matrix::SAME),
             b"Tm" => {
-                place.line = Matrix(numbers(operands)?);
+                place.line = Matrix::of(operands)?;
                 place.text = place.line;
             }
             b"Td" | b"TD" => {
@@ -349,7 +357,7 @@ impl<'a, 'f> Reader<'a, 'f> {
         }
         let mut state = place.state.clone();
         if let Some(matrix) = look(self.file, form, "Matrix")? {
-            state.page = Matrix(numbers(matrix.as_array().unwrap_or_default())?).then(state.page);
+            state.page = Matrix::of(matrix.as_array().unwrap_or_default())?.then(state.page);
         }
         let content = self.file.decoded(stream)?;
         match look(self.file, form, "Resources")? {
@@ -429,12 +437,12 @@ impl<'a, 'f> Reader<'a, 'f> {
 
 impl Place {
     fn next_line(&mut self, x: f64, y: f64) {
-        self.line = Matrix([1.0, 0.0, 0.0, 1.0, x, y]).then(self.line);
+        self.line = Matrix::moved(x, y).then(self.line);
         self.text = self.line;
     }
 
     fn advance(&mut self, width: f64) {
-        self.text = Matrix([1.0, 0.0, 0.0, 1.0, width, 0.0]).then(self.text);
+        self.text = Matrix::moved(width, 0.0).then(self.text);
     }
 }
 

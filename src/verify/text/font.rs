@@ -51,7 +51,7 @@ impl Font {
     fn composite(file: &File<'_>, dictionary: &Dictionary) -> Result<Self, PdfError> {
         let wrong = PdfError::Structure("/DescendantFonts");
         let below = look(file, dictionary, "DescendantFonts")?.ok_or(wrong)?;
-        let below = below.as_array().and_then(|fonts| fonts.first()).ok_or(wrong)?;
+        let below = below.as_array().and_then(<[Value]>::first).ok_or(wrong)?;
         file.weigh(below)?;
         let below = file.resolved(file.newest(), below)?;
         let below = below.as_dictionary().ok_or(wrong)?;
@@ -100,7 +100,7 @@ impl Font {
         let mut font = Self { bytes: 1, unit: 0.001, ..Self::default() };
         if entry(dictionary, "Subtype").and_then(Value::as_name) == Some(b"Type3") {
             let matrix = look(file, dictionary, "FontMatrix")?.ok_or(PdfError::Structure("/FontMatrix"))?;
-            let across = matrix.as_array().and_then(|matrix| matrix.first()).and_then(Value::as_number);
+            let across = matrix.as_array().and_then(<[Value]>::first).and_then(Value::as_number);
             font.unit = across.ok_or(PdfError::Structure("/FontMatrix"))?;
         }
         match look(file, dictionary, "Widths")? {
@@ -168,7 +168,7 @@ impl Font {
                 b"endbfchar" => {
                     for pair in operands.chunks(2) {
                         let [from, to] = pair else { return Err(wrong) };
-                        self.say(file, code(from).ok_or(wrong)?, units(to).ok_or(wrong)?)?;
+                        self.say(file, code(from).ok_or(wrong)?, &units(to).ok_or(wrong)?)?;
                     }
                 }
                 b"endbfrange" => {
@@ -188,7 +188,7 @@ impl Font {
         let wrong = PdfError::Structure("/ToUnicode");
         if let Value::Array(list) = to {
             for (code, to) in (first..=last).zip(list) {
-                self.say(file, code, units(to).ok_or(wrong)?)?;
+                self.say(file, code, &units(to).ok_or(wrong)?)?;
             }
             return Ok(());
         }
@@ -196,15 +196,16 @@ impl Font {
         let (end, start) = units.split_last().ok_or(wrong)?;
         for (step, code) in (0..=u16::MAX).zip(first..=last) {
             let end = end.checked_add(step).ok_or(wrong)?;
-            self.say(file, code, start.iter().copied().chain([end]).collect())?;
+            let units: Vec<u16> = start.iter().copied().chain([end]).collect();
+            self.say(file, code, &units)?;
         }
         Ok(())
     }
 
-    fn say(&mut self, file: &File<'_>, code: u32, units: Vec<u16>) -> Result<(), PdfError> {
+    fn say(&mut self, file: &File<'_>, code: u32, units: &[u16]) -> Result<(), PdfError> {
         // It takes about as much memory as these.
         file.budget.values(2 + units.len() / 16)?;
-        match String::from_utf16(&units) {
+        match String::from_utf16(units) {
             Ok(text) if !text.is_empty() => self.texts.insert(code, text),
             _ => self.texts.remove(&code),
         };

@@ -335,7 +335,9 @@ mod tests {
         }
         let start = bytes.len();
         bytes.extend(format!("xref\n0 {}\n0000000000 65535 f\r\n", places.len() + 1).bytes());
-        places.iter().for_each(|place| bytes.extend(format!("{place:010} 00000 n\r\n").bytes()));
+        for place in &places {
+            bytes.extend(format!("{place:010} 00000 n\r\n").bytes());
+        }
         let size = places.len() + 1;
         bytes.extend(format!("trailer\n<</Size {size}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n").bytes());
         bytes
