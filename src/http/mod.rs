@@ -5,6 +5,7 @@ mod caller;
 mod context;
 mod document;
 mod failure;
+mod handed_in;
 mod health;
 mod job;
 mod job_body;

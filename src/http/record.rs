@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::caller::{Caller, ToAdminister, ToReadPlans, ToSign, ToWritePlans};
 use super::failure::{Failure, OfNewRecord, OfRecord, OfRecordChange, OfRecordFile, Statuses};
+use super::handed_in;
 use super::negotiate;
 use super::payload::{OfKind, Small, Unchecked};
 use super::problem::Problem;
@@ -24,7 +25,7 @@ use super::record_view::{
     DeclineBody, HoldBody, RecordChanges, RecordPage, RecordVersions, RecordView, SigningBody, StatusName, VersionView,
 };
 use super::representation;
-use super::signature::{self, Signed};
+use super::signature::Signed;
 use super::stored;
 use super::verify_body::{Sent, VerifyBody};
 use crate::audit::Audit;
@@ -529,13 +530,13 @@ impl<T: RecordKind> Operations<T> {
         self.fetch(&caller, headers, ("fetch signed document", &id), file).await
     }
 
-    /// Takes the file of the newest version, which is final or being signed, as it was signed elsewhere: the document of the version with signatures
-    /// added to it. Each is judged first; then the version is signed.
+    /// Takes the file of the newest version, which is final or being signed, as it was signed elsewhere, with its bytes or its words. Each signature is
+    /// judged first; then the version is signed. `handed_in` tells what was shown.
     #[oai(path = "/:id/signed.pdf", method = "put", operation_id = "hand_in")]
     async fn hand_in(&self, caller: Caller<ToSign>, headers: &HeaderMap, id: Path<String>, body: VerifyBody) -> Signed {
         let Sent { file, .. } = body.receive().await?;
         let change = self.signing.hand_in(&caller.principal.tenant, T::KIND, &id, file);
-        signature::note(&self.audit, &caller, headers, "hand in signed record", change).await
+        handed_in::note(&self.audit, &caller, headers, change).await
     }
 
     /// What an archive has to know of a version that is final, in the words of Noark 5.

@@ -2,6 +2,7 @@
 
 use poem_openapi::{Enum, Object};
 
+use super::handed_in::HandedInView;
 use crate::document::hex;
 use crate::record::change::Change;
 use crate::record::state::{State, Step};
@@ -400,6 +401,9 @@ pub(super) struct RecordView {
     hold: Option<HoldView>,
     #[oai(skip_serializing_if_is_none)]
     signing: Option<SigningView>,
+    // Only in the answer to whoever hands a file in.
+    #[oai(skip_serializing_if_is_none)]
+    pub(super) handed_in: Option<HandedInView>,
 }
 
 impl From<Record> for RecordView {
@@ -421,6 +425,7 @@ impl From<Record> for RecordView {
             retention_until: version.retention_until,
             hold: record.hold.map(Into::into),
             signing: version.signing.map(Into::into),
+            handed_in: None,
         }
     }
 }

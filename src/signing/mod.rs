@@ -27,7 +27,9 @@ use crate::sign::field;
 use crate::sign::file::File;
 use crate::sign::key::Checks;
 use crate::sign::level::{Level, Outcome, Services};
+use crate::verify::text::NotTied;
 
+pub use elsewhere::{AddedWords, Check, Expected, Found, FoundSignature, HandedIn, Subject};
 pub use keys::{Keys, KeysError};
 pub use order::{Completion, Order, Preparation, Who};
 
@@ -69,10 +71,8 @@ pub enum SigningError {
     #[error("give either `signatory`, the place among the signatories from 0, or `field`, such as `sig-1`")]
     Who,
     /// It is another document.
-    #[error(
-        "the file does not begin with the document of this version, byte by byte; hand in the one that `document.pdf` gives, with signatures added to it"
-    )]
-    OtherDocument,
+    #[error(transparent)]
+    OtherDocument(NotTied),
     /// Nobody has signed.
     #[error("the file can not be read, or has no signature")]
     NotSigned,

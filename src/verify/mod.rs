@@ -16,6 +16,7 @@ mod pdf;
 mod reason;
 pub mod report;
 mod signature;
+pub mod text;
 mod token;
 mod trust;
 mod value;
@@ -191,6 +192,7 @@ pub fn fuzz(bytes: &[u8]) {
     };
     let report = within(bytes, &policy, &budget);
     assert_ne!(report.indication, Indication::TotalPassed, "nobody is trusted");
+    text::fuzz(bytes);
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod contents;
 mod corpus;
 mod extremes;
 mod golden;
+mod handed_in;
 mod html;
 mod http;
 mod injection;

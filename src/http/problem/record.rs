@@ -110,7 +110,7 @@ impl Problem {
             SigningError::Mark(error) => Self::of_production(error, locale),
             SigningError::NoKey => refused("no-such-key", "no such key"),
             SigningError::Who => refused("invalid-signers", "the signers can not be asked"),
-            SigningError::OtherDocument => refused("other-document", "it is another document"),
+            SigningError::OtherDocument(_) => refused("other-document", "it is another document"),
             SigningError::Sign(_)
             | SigningError::Form(_)
             | SigningError::NotSigned
