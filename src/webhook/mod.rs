@@ -15,4 +15,4 @@ pub use address::is_public;
 pub use schedule::delay;
 pub use secret::{MessageId, NoRandomness, Secret, SecretError, Secrets};
 pub use send::{Attempt, ClientError, Failure, Sender, Settings};
-pub use target::{AllowedError, AllowedTarget, Target, TargetError};
+pub use target::{AllowedError, AllowedTarget, Guard, Target, TargetError};
