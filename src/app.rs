@@ -108,7 +108,15 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let sender = webhook::Sender::new(config.webhooks)?;
     let jobs = Jobs::open(store.clone(), pipeline.clone(), workers_wanted, sender, config.bulk).await?;
     let records = Records::new(store.clone(), Some(pipeline.clone()), config.records);
-    let trust = http::Trust { anchors: config.signing.anchors.clone(), pool: config.signing.pool.clone() };
+    let fetcher = config.signing.fetch_to_verify.then(|| {
+        let hosts = config.signing.hosts.iter().filter_map(|host| host.parse().ok()).collect();
+        http::evidence_fetcher(hosts, config.signing.timeout).map_err(ServeError::Signing)
+    });
+    let trust = http::Trust {
+        anchors: config.signing.anchors.clone(),
+        pool: config.signing.pool.clone(),
+        fetcher: fetcher.transpose()?,
+    };
     let signing = Signing::new(records.clone(), pipeline.clone(), config.signing).map_err(ServeError::Signing)?;
     let scrape = http::Scrape { metrics: Metrics::start()?, pipeline: pipeline.clone(), audit: audit.health() };
     let metrics = match config.metrics_bind {

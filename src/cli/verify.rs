@@ -1,6 +1,7 @@
 //! `skoledok verify`: judges the signatures in a file, in words or as JSON.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -9,9 +10,10 @@ use super::document::print_findings;
 use super::file::read_bounded;
 use super::names::KindName;
 use super::sign::anchors;
-use super::{Failure, print_text};
+use super::{Failure, print_text, runtime};
 use crate::access::now;
 use crate::document::Kind;
+use crate::http::{evidence_fetcher, fetched_evidence};
 use crate::pipeline::{self, Order, ProduceError};
 use crate::pki::revocation::Evidence;
 use crate::record::Reproduced;
@@ -22,6 +24,10 @@ use crate::verify::report::{
     TimeSource,
 };
 use crate::verify::{self, Indication, LARGEST, Policy, Reason, Report, RevocationPolicy};
+use crate::webhook::AllowedTarget;
+
+/// Longest time for one answer of who is asked for revocation.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub(super) struct Verify {
@@ -33,6 +39,12 @@ pub(super) struct Verify {
     /// Whether each certificate has to be proven not to be revoked.
     #[arg(long, default_value = "required")]
     revocation: RevocationName,
+    /// Ask for revocation where the file does not prove it: at the addresses that the certificates of trusted chains name, if they are public.
+    #[arg(long)]
+    fetch: bool,
+    /// Host, address or network that may be asked though it is not public.
+    #[arg(long, value_name = "HOST", requires = "fetch")]
+    fetch_from: Vec<AllowedTarget>,
     /// Body (JSON) that the file may have been made of: tells whether this program makes exactly this file of it.
     #[arg(long, value_name = "BODY.json", requires = "kind")]
     document: Option<PathBuf>,
@@ -65,7 +77,7 @@ pub(super) fn run(verify: &Verify) -> Result<(), Failure> {
     let bytes = read_bounded(&verify.file, "the file", LARGEST)?;
     let anchors = anchors(&verify.trust).map_err(misused)?.unwrap_or_default();
     let is_anybody_trusted = !anchors.certificates().is_empty();
-    let policy = Policy {
+    let mut policy = Policy {
         anchors,
         revocation: match verify.revocation {
             RevocationName::Required => RevocationPolicy::Required,
@@ -75,7 +87,12 @@ pub(super) fn run(verify: &Verify) -> Result<(), Failure> {
         certificates: Vec::new(),
         now: now() / 1000,
     };
-    let report = verify::verify(&bytes, &policy);
+    let (mut report, open) = verify::verify_asking(&bytes, &policy);
+    if verify.fetch && !open.is_empty() {
+        let fetcher = evidence_fetcher(verify.fetch_from.clone(), PATIENCE).map_err(Failure::told)?;
+        policy.evidence = runtime()?.block_on(fetched_evidence(&fetcher, &open));
+        report = verify::verify(&bytes, &policy);
+    }
     let of_document = verify.document.as_ref().zip(verify.kind);
     let reproduced = of_document.map(|(path, kind)| reproduce(&bytes, path, kind.0)).transpose()?;
     if verify.json {

@@ -26,6 +26,8 @@ mod spec;
 mod stored;
 mod verify;
 mod verify_body;
+mod verify_fetch;
+mod verify_kept;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +51,7 @@ pub use phase::Phase;
 pub use server::{Server, ServerError, ServerSettings, TlsFiles, check_tls};
 pub use spec::openapi;
 pub use verify::Trust;
+pub use verify_fetch::{evidence as fetched_evidence, fetcher as evidence_fetcher};
 
 /// What the operations work with.
 pub struct Parts {
@@ -85,10 +88,10 @@ fn service(parts: Parts) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
         stored::StoredApi { pipeline: pipeline.clone(), audit: audit.clone() },
         job::JobApi { jobs, audit: audit.clone(), phase: phase.clone() },
         record::RecordApi::<AnnualPlan>::new(records.clone(), signing.clone(), audit.clone()),
-        record::RecordApi::<CooperationAgreement>::new(records, signing.clone(), audit.clone()),
+        record::RecordApi::<CooperationAgreement>::new(records.clone(), signing.clone(), audit.clone()),
         signature::SignatureApi::<AnnualPlan>::new(signing.clone(), audit.clone()),
         signature::SignatureApi::<CooperationAgreement>::new(signing, audit.clone()),
-        verify::VerifyApi::new(pipeline.clone(), store.clone(), audit.clone(), trust),
+        verify::VerifyApi::new(pipeline.clone(), records, audit.clone(), trust),
         kind::KindApi,
         audit::AuditApi { store: store.clone() },
         health::HealthApi { pipeline, store, access, audit: audit.health(), phase },

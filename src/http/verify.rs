@@ -10,7 +10,6 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSch
 use poem_openapi::{ApiResponse, Enum, OpenApi, Tags};
 use schemars::JsonSchema;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::caller::{Caller, ToReadPlans};
@@ -18,16 +17,18 @@ use super::failure::{Failure, OfVerification};
 use super::negotiate;
 use super::problem::Problem;
 use super::verify_body::{Sent, VerifyBody};
+use super::verify_fetch;
+use super::verify_kept::{self, Kept};
 use crate::access::now;
 use crate::audit::Audit;
 use crate::document::Kind;
 use crate::pipeline::{Freshness, Pipeline, Request};
+use crate::pki::fetch::Fetcher;
 use crate::pki::revocation::Evidence;
-use crate::pki::{Anchors, Certificate};
-use crate::record::Reproduced;
-use crate::store::{FoundRecord, Store};
+use crate::pki::{Anchors, Certificate, Chain};
+use crate::record::{Records, Reproduced};
 use crate::tenant::Tenant;
-use crate::verify::{Policy, Report, RevocationPolicy, verify};
+use crate::verify::{Policy, Report, RevocationPolicy, verify_asking};
 use crate::worker::Priority;
 
 /// Files that are judged at a time.
@@ -52,6 +53,8 @@ pub struct Trust {
     pub anchors: Anchors,
     /// Certificates that may stand between; nobody trusts them for that.
     pub pool: Vec<Certificate>,
+    /// Asks for revocation where a file does not prove it; nobody is asked without.
+    pub fetcher: Option<Fetcher>,
 }
 
 /// What is asked of revocation.
@@ -69,51 +72,11 @@ enum RevocationName {
 pub(super) struct Verification {
     #[serde(flatten)]
     report: Report,
-    /// Versions of the caller's own plans and agreements that have exactly these bytes.
+    /// Versions of the caller's own plans and agreements that have these bytes, or that the file begins with.
     kept: Vec<Kept>,
     /// Whether the document that was sent beside gives this file.
     #[serde(skip_serializing_if = "Option::is_none")]
     reproduced: Option<Reproduced>,
-}
-
-/// A version that has these bytes.
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "KeptVersion")]
-struct Kept {
-    /// Id of the record.
-    record: String,
-    /// Kind of its document.
-    kind: String,
-    /// Number of the version.
-    version: i64,
-    /// Which of its files it is.
-    file: KeptFile,
-}
-
-/// A file of a version.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum KeptFile {
-    /// The one without signatures, as it was frozen.
-    Document,
-    /// The signed one, with the signatures that there are.
-    Signed,
-}
-
-impl Kept {
-    /// The files of a version that have a SHA-256.
-    fn of(found: &FoundRecord, hash: &[u8]) -> Vec<Self> {
-        let FoundRecord { record, version } = found;
-        let files = [(KeptFile::Document, &version.document_hash), (KeptFile::Signed, &version.signed_hash)];
-        let same = files.into_iter().filter(|(_, of_file)| of_file.as_deref() == Some(hash));
-        same.map(|(file, _)| Self {
-            record: record.id.clone(),
-            kind: record.kind.clone(),
-            version: version.number,
-            file,
-        })
-        .collect()
-    }
 }
 
 /// The verdict.
@@ -149,7 +112,7 @@ impl ApiResponse for Verified {
 /// The operation on files.
 pub(super) struct VerifyApi {
     pipeline: Pipeline,
-    store: Store,
+    records: Records,
     audit: Audit,
     trust: Arc<Trust>,
     room: Arc<Semaphore>,
@@ -157,31 +120,49 @@ pub(super) struct VerifyApi {
 }
 
 impl VerifyApi {
-    pub(super) fn new(pipeline: Pipeline, store: Store, audit: Audit, trust: Trust) -> Self {
+    pub(super) fn new(pipeline: Pipeline, records: Records, audit: Audit, trust: Trust) -> Self {
         let (room, turns) = (Arc::new(Semaphore::new(ROOM)), Arc::new(Semaphore::new(AT_ONCE)));
-        Self { pipeline, store, audit, trust: Arc::new(trust), room, turns }
+        Self { pipeline, records, audit, trust: Arc::new(trust), room, turns }
     }
 
+    /// Judges a file, and once more if something could be fetched that it lacks.
     async fn judge(
         &self,
-        file: Bytes,
+        file: &Bytes,
         revocation: RevocationPolicy,
-        place: OwnedSemaphorePermit,
+        place: &Arc<OwnedSemaphorePermit>,
     ) -> Result<Report, Problem> {
+        let (report, open) = self.judge_by(file, revocation, Evidence::default(), place).await?;
+        let Some(fetcher) = self.trust.fetcher.as_ref().filter(|_| !open.is_empty()) else { return Ok(report) };
+        // Nobody else waits for those who are asked: there is no turn taken.
+        let evidence = verify_fetch::evidence(fetcher, &open).await;
+        if evidence.crls.is_empty() && evidence.responses.is_empty() {
+            return Ok(report);
+        }
+        Ok(self.judge_by(file, revocation, evidence, place).await?.0)
+    }
+
+    async fn judge_by(
+        &self,
+        file: &Bytes,
+        revocation: RevocationPolicy,
+        evidence: Evidence,
+        place: &Arc<OwnedSemaphorePermit>,
+    ) -> Result<(Report, Vec<Chain>), Problem> {
         // They are never closed.
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Problem::busy(RETRY_AFTER))?;
-        let trust = Arc::clone(&self.trust);
+        let (trust, file, place) = (Arc::clone(&self.trust), file.clone(), Arc::clone(place));
         let judging = tokio::task::spawn_blocking(move || {
             // Whoever does not wait for the answer still has the work done.
             let _held = (place, turn);
             let policy = Policy {
                 anchors: trust.anchors.clone(),
                 revocation,
-                evidence: Evidence::default(),
+                evidence,
                 certificates: trust.pool.clone(),
                 now: now() / 1000,
             };
-            verify(&file, &policy)
+            verify_asking(&file, &policy)
         });
         judging.await.map_err(|error| {
             tracing::error!(%error, "a verification has broken down");
@@ -220,7 +201,7 @@ impl VerifyApi {
 #[OpenApi(prefix_path = "/v1/verify", tag = "Tag::Verify")]
 impl VerifyApi {
     /// Judges the signatures in a PDF, whoever made it, in the words of ETSI EN 319 102-1: who signed, when, at which level, what it covers, what
-    /// was changed afterwards. Tells also whether the caller's own plans and agreements have this file, and, with `document` and `kind`, whether
+    /// was changed afterwards. Tells also whether the caller's own plans and agreements have this file or one that it begins with, and, with `document` and `kind`, whether
     /// that document gives exactly this file.
     #[oai(path = "/", method = "post", operation_id = "verify")]
     async fn verify(
@@ -235,10 +216,6 @@ impl VerifyApi {
         let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Problem::busy(RETRY_AFTER))?;
         let Sent { file, document } = body.receive().await?;
         let tenant = &caller.principal.tenant;
-        let hash = Sha256::digest(&file);
-        let found = self.store.records_of_hash(tenant.name(), &hash).await;
-        let found = found.map_err(|error| Problem::of_store(&error))?;
-        let kept = found.iter().flat_map(|found| Kept::of(found, &hash)).collect();
         let reproduced = match document {
             Some(document) => Some(self.reproduce(tenant, &file, document, headers).await?),
             None => None,
@@ -247,7 +224,10 @@ impl VerifyApi {
             Some(RevocationName::IfPresent) => RevocationPolicy::IfPresent,
             Some(RevocationName::Required) | None => RevocationPolicy::Required,
         };
-        let report = self.judge(file, revocation, place).await?;
+        let place = Arc::new(place);
+        let report = self.judge(&file, revocation, &place).await?;
+        let kept = verify_kept::kept(&self.records, tenant, &file, &report.file.ends).await;
+        let kept = kept.map_err(|error| Problem::of_store(&error))?;
         let verdict = serde_json::to_string(&report.indication).unwrap_or_default();
         line.write("verify file", &report.file.sha256, verdict.trim_matches('"'));
         let told = serde_json::to_vec(&Verification { report, kept, reproduced }).map_err(|_| Problem::internal())?;

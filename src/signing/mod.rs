@@ -44,6 +44,8 @@ pub struct Settings {
     pub pool: Vec<Certificate>,
     /// Hosts that may be asked for revocation and for certificates of issuers.
     pub hosts: Vec<String>,
+    /// Whether those, and public addresses that certificates name, are asked when files are verified.
+    pub fetch_to_verify: bool,
     /// The keys of tenants.
     pub keys: Arc<Keys>,
     /// How long a server may take for an answer.

@@ -329,12 +329,28 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn records_of_hash(&self, tenant: &str, hash: &[u8]) -> Result<Vec<FoundRecord>, StoreError> {
+        self.records_of_hashes(tenant, &[hash]).await
+    }
+
+    /// As [`Self::records_of_hash`], for any of a few hashes.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn records_of_hashes(&self, tenant: &str, hashes: &[&[u8]]) -> Result<Vec<FoundRecord>, StoreError> {
+        if hashes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places =
+            |from: usize| (from..from + hashes.len()).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
+        let (documents, signed) = (places(2), places(2 + hashes.len()));
         let found = format!(
-            "SELECT {RECORD}, {VERSION} FROM record JOIN record_version v ON v.record = record.id \
-             WHERE record.tenant = $1 AND (v.document_hash = $2 OR v.signed_hash = $3) ORDER BY record.id, v.number"
+            "SELECT {RECORD}, {VERSION} FROM record JOIN record_version v ON v.record = record.id WHERE record.tenant = $1 \
+             AND (v.document_hash IN ({documents}) OR v.signed_hash IN ({signed})) ORDER BY record.id, v.number"
         );
-        let found =
-            sqlx::query_as(AssertSqlSafe(found)).bind(tenant.to_owned()).bind(hash.to_vec()).bind(hash.to_vec());
+        let mut found = sqlx::query_as(AssertSqlSafe(found)).bind(tenant.to_owned());
+        for hash in hashes.iter().chain(hashes) {
+            found = found.bind(hash.to_vec());
+        }
         Ok(found.fetch_all(&self.pool).await?)
     }
 

@@ -67,10 +67,10 @@ impl Store {
         self.evidence.responses.truncate(MOST);
     }
 
-    /// Takes in proofs from elsewhere.
+    /// Takes in proofs from elsewhere. They come first: only so many are looked at, and a file could bring more than that.
     pub fn add_evidence(&mut self, evidence: &Evidence) {
-        self.evidence.crls.extend(evidence.crls.iter().cloned());
-        self.evidence.responses.extend(evidence.responses.iter().cloned());
+        self.evidence.crls.splice(..0, evidence.crls.iter().cloned());
+        self.evidence.responses.splice(..0, evidence.responses.iter().cloned());
     }
 
     /// What is proven of a certificate by somebody who may, with algorithms that count; the latest first.

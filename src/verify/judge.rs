@@ -2,9 +2,11 @@
 //!
 //! The newest is looked at first, since a document time stamp proves of everything before it that it was there (ETSI EN 319 102-1, 5.5).
 
+use std::cell::RefCell;
+
 use jiff::Timestamp;
 
-use super::changes::{Graph, after, interesting};
+use super::changes::{Graph, Signed, after, interesting};
 use super::evidence::Store;
 use super::facts::{algorithms, blank, kind, proven, show_chain};
 use super::pdf::{File, PdfError};
@@ -21,6 +23,8 @@ use crate::pki::revocation::LEEWAY;
 use crate::pki::timestamp::TimeStampToken;
 use crate::pki::{Certificate, Chain, Purpose, oid};
 
+/// Most chains of which it is told that more would have to be known.
+const MOST_OPEN: usize = 8;
 /// Most time stamps that are looked at in one signature.
 const MOST_STAMPS: usize = 4;
 
@@ -44,11 +48,27 @@ pub(super) struct Bench<'a, 'f> {
     /// What the file has by itself.
     own: &'a Store,
     milestones: Vec<Milestone>,
+    /// Chains that lead to an anchor, of which it is not known whether something in them is revoked.
+    pub open: RefCell<Vec<Chain>>,
 }
 
 impl<'a, 'f> Bench<'a, 'f> {
     pub fn new(file: &'a File<'f>, policy: &'a Policy, store: &'a Store, own: &'a Store) -> Self {
-        Self { file, policy, store, own, milestones: Vec::new() }
+        Self { file, policy, store, own, milestones: Vec::new(), open: RefCell::default() }
+    }
+
+    /// Notes that more would have to be known of a chain.
+    fn ask(&self, judged: Option<&Judged>) {
+        let unknown =
+            |fault: &ReasonCode| matches!(fault, ReasonCode::RevocationUnknown | ReasonCode::RevocationNotAsked);
+        let Some(judged) = judged.filter(|judged| judged.faults.iter().any(unknown)) else { return };
+        let mut open = self.open.borrow_mut();
+        if let Some(chain) = &judged.chain
+            && open.len() < MOST_OPEN
+            && !open.contains(chain)
+        {
+            open.push(chain.clone());
+        }
     }
 
     /// Judges the next older signature.
@@ -82,11 +102,12 @@ impl<'a, 'f> Bench<'a, 'f> {
             return Ok(());
         }
         let touched = interesting(self.file, located.revision)?;
-        let graph = Graph::walk(self.file, located.revision, &touched, &located.hole, located.id.number)?;
+        let signed = Signed { end: located.coverage.end.unwrap_or(0), hole: &located.hole, owner: located.id.number };
+        let graph = Graph::walk(self.file, located.revision, &touched, &signed)?;
         if graph.has_intruder {
             push(faults, ReasonCode::HoleEntered);
         }
-        let list = after(self.file, located.revision, &graph, &located.permissions)?;
+        let list = after(self.file, located.revision, signed.end, &graph, &located.permissions)?;
         let verdict = match () {
             () if list.iter().any(|change| !change.allowed) => ChangeVerdict::Forbidden,
             () if list.is_empty() => ChangeVerdict::None,
@@ -120,6 +141,7 @@ impl<'a, 'f> Bench<'a, 'f> {
         }
         (report.intact, report.valid, report.trusted) = (stamp.intact, stamp.valid, stamp.is_trusted());
         show_chain(report, stamp.judged.as_ref());
+        self.ask(stamp.judged.as_ref());
         report.algorithms = stamp.authority.as_ref().and_then(|authority| {
             let signer = token.signed_data().only_signer().ok()?;
             algorithms(signer, authority)
@@ -191,6 +213,7 @@ impl<'a, 'f> Bench<'a, 'f> {
         report.algorithms = algorithms(signer, &verified.certificate);
         report.kind = kind(&verified.certificate);
         let judged = judge(&verified.certificate, Purpose::Signing, control, self.store, self.policy)?;
+        self.ask(Some(&judged));
         for fault in &judged.faults {
             push(faults, *fault);
         }
@@ -215,7 +238,9 @@ impl<'a, 'f> Bench<'a, 'f> {
         for token in signer.unsigned_values(oid::SIGNATURE_TIME_STAMP).iter().take(MOST_STAMPS) {
             let control = self.control(located.revision, None);
             if let Ok(token) = TimeStampToken::from_der(token) {
-                stamps.push(Stamp::judge(token, &[signer.signature()], control, self.store, self.policy)?);
+                let stamp = Stamp::judge(token, &[signer.signature()], control, self.store, self.policy)?;
+                self.ask(stamp.judged.as_ref());
+                stamps.push(stamp);
             }
         }
         Ok(stamps)

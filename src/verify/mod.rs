@@ -25,13 +25,14 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::pki::revocation::Evidence;
-use crate::pki::{Anchors, Certificate, hex};
+use crate::pki::{Anchors, Certificate, Chain, hex};
 use evidence::Store;
 use judge::Bench;
 use pdf::{Budget, File, PdfError, entry};
 use reason::together;
 use report::{FileFacts, SignatureReport};
 pub use report::{Indication, Reason, ReasonCode, Report, SubIndication};
+use signature::Format;
 use value::Value;
 
 /// Largest file that is looked at, in bytes.
@@ -71,11 +72,20 @@ pub struct Policy {
 /// Judges a file.
 #[must_use]
 pub fn verify(bytes: &[u8], policy: &Policy) -> Report {
-    let budget = Budget::new(MOST_VALUES, MOST_INFLATED, MOST_STEPS);
-    within(bytes, policy, &budget)
+    verify_asking(bytes, policy).0
 }
 
-fn within(bytes: &[u8], policy: &Policy, budget: &Budget) -> Report {
+/// Judges a file, and tells for which chains more would have to be known: each leads from a certificate that signed to an anchor, and of one in it
+/// nothing tells whether it is revoked. With proofs that were fetched for them ([`Policy::evidence`]) the file may be judged once more.
+#[must_use]
+pub fn verify_asking(bytes: &[u8], policy: &Policy) -> (Report, Vec<Chain>) {
+    let budget = Budget::new(MOST_VALUES, MOST_INFLATED, MOST_STEPS);
+    let mut open = Vec::new();
+    let report = within(bytes, policy, &budget, &mut open);
+    (report, open)
+}
+
+fn within(bytes: &[u8], policy: &Policy, budget: &Budget, open: &mut Vec<Chain>) -> Report {
     let mut file = FileFacts {
         size: bytes.len(),
         sha256: hex(&Sha256::digest(bytes)),
@@ -83,9 +93,10 @@ fn within(bytes: &[u8], policy: &Policy, budget: &Budget) -> Report {
         encrypted: false,
         hybrid: false,
         loose_signatures: 0,
+        ends: Vec::new(),
     };
     let mut reasons = Vec::new();
-    let signatures = match examine(bytes, policy, budget, &mut file, &mut reasons) {
+    let signatures = match examine(bytes, policy, budget, (&mut file, &mut reasons, open)) {
         Ok(signatures) => signatures,
         Err(fault) => {
             reasons.push(fault);
@@ -107,8 +118,7 @@ fn examine(
     bytes: &[u8],
     policy: &Policy,
     budget: &Budget,
-    facts: &mut FileFacts,
-    reasons: &mut Vec<ReasonCode>,
+    (facts, reasons, open): (&mut FileFacts, &mut Vec<ReasonCode>, &mut Vec<Chain>),
 ) -> Result<Vec<SignatureReport>, ReasonCode> {
     if bytes.len() > LARGEST {
         return Err(ReasonCode::TooLarge);
@@ -118,6 +128,7 @@ fn examine(
     }
     let file = File::open(bytes, budget).map_err(unreadable)?;
     facts.revisions = file.sections.len();
+    facts.ends = file.sections.iter().filter_map(|section| section.eof).collect();
     facts.encrypted = file.sections.iter().any(|section| entry(&section.trailer, "Encrypt").is_some());
     facts.hybrid = file.sections.iter().any(|section| section.hybrid);
     if facts.encrypted {
@@ -137,13 +148,19 @@ fn examine(
     if facts.loose_signatures > 0 {
         reasons.push(ReasonCode::LooseSignature);
     }
-    if located.is_empty() {
+    // A time stamp proves that the file is old, and not that anybody stands by it.
+    if located.iter().all(|located| located.format == Format::Timestamp) {
         reasons.push(ReasonCode::NoSignatures);
     }
-    judged(&file, policy, &located).map_err(unreadable)
+    judged(&file, policy, &located, open).map_err(unreadable)
 }
 
-fn judged(file: &File<'_>, policy: &Policy, located: &[signature::Located]) -> Result<Vec<SignatureReport>, PdfError> {
+fn judged(
+    file: &File<'_>,
+    policy: &Policy,
+    located: &[signature::Located],
+    open: &mut Vec<Chain>,
+) -> Result<Vec<SignatureReport>, PdfError> {
     let values: Vec<Value> = located.iter().map(Value::read).collect();
     let mut own = Store::of(file, file.newest())?;
     let mut store = Store::of(file, file.newest())?;
@@ -161,6 +178,7 @@ fn judged(file: &File<'_>, policy: &Policy, located: &[signature::Located]) -> R
         reports.push(bench.judge(located, value)?);
     }
     reports.reverse();
+    *open = bench.open.into_inner();
     Ok(reports)
 }
 
@@ -190,7 +208,7 @@ pub fn fuzz(bytes: &[u8]) {
         certificates: Vec::new(),
         now: 1_800_000_000,
     };
-    let report = within(bytes, &policy, &budget);
+    let report = within(bytes, &policy, &budget, &mut Vec::new());
     assert_ne!(report.indication, Indication::TotalPassed, "nobody is trusted");
     text::fuzz(bytes);
 }

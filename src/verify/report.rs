@@ -100,6 +100,9 @@ pub struct FileFacts {
     pub hybrid: bool,
     /// How many things look like signatures and belong to no field.
     pub loose_signatures: usize,
+    /// The byte after the `%%EOF` of each revision, the oldest first; for this program, which looks for the file as it was.
+    #[serde(skip)]
+    pub ends: Vec<usize>,
 }
 
 /// What something is that was signed.
@@ -378,6 +381,8 @@ pub enum ChangeCode {
     ObjectFreed,
     /// An object of the signed revision is used for something else now.
     ObjectReused,
+    /// An object was added that no cross-reference leads to.
+    StrayObject,
     /// A later revision can not be read.
     Unreadable,
 }

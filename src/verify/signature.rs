@@ -203,12 +203,15 @@ fn ends_revision(file: &File<'_>, revision: usize, end: usize) -> bool {
     }
 }
 
-/// Whether a cross-reference of the signed revision leads out of what is signed, or any leads into the hole.
+/// Whether a section of the signed revision, or what it leads to, is not signed from its first byte to its last, or any lies over the hole.
+/// How far objects reach is looked at where they are read.
 fn reached_into(file: &File<'_>, signed: usize, hole: &Span, end: usize) -> bool {
     file.sections.iter().enumerate().any(|(revision, section)| {
         let bad = |offset: usize| hole.contains(&offset) || revision <= signed && offset >= end;
+        let over = section.start < hole.end && section.end > hole.start || revision <= signed && section.end > end;
         let places = section.entries.values();
-        bad(section.start) || places.into_iter().any(|place| matches!(place, Entry::At { offset, .. } if bad(*offset)))
+        over || bad(section.start)
+            || places.into_iter().any(|place| matches!(place, Entry::At { offset, .. } if bad(*offset)))
     })
 }
 

@@ -17,4 +17,4 @@ pub use attempt::{Attempt, Failure};
 pub use schedule::delay;
 pub use secret::{MessageId, NoRandomness, Secret, SecretError, Secrets};
 pub use send::{ClientError, Sender, Settings};
-pub use target::{AllowedError, AllowedTarget, Target, TargetError};
+pub use target::{AllowedError, AllowedTarget, Guard, Target, TargetError};

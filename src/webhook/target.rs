@@ -10,8 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{ClientBuilder, Url};
 use rustls::pki_types::ServerName;
 use tokio::net::lookup_host;
 
@@ -183,6 +183,30 @@ impl Rules {
     fn judge(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, RefusedAddress> {
         let good = self.trusts(host) || found.iter().all(|socket| self.admits(socket.ip()));
         if good { Ok(found) } else { Err(RefusedAddress) }
+    }
+}
+
+/// Keeps other requests to URLs of strangers from what only we can reach, by the same rules as webhooks; `http` is good for them.
+#[derive(Debug, Clone)]
+pub struct Guard(Arc<Rules>);
+
+impl Guard {
+    /// Lets requests go to public addresses, and to what is allowed beside them.
+    #[must_use]
+    pub fn new(allow: Vec<AllowedTarget>) -> Self {
+        Self(Arc::new(Rules { http: true, allow }))
+    }
+
+    /// Whether a URL is good, as far as can be said without the DNS.
+    #[must_use]
+    pub fn admits(&self, url: &Url) -> bool {
+        self.0.target(url.as_str()).is_ok()
+    }
+
+    /// Has a client connect to nothing but what is good. There is no proxy, which would resolve names by itself.
+    #[must_use]
+    pub fn over(&self, client: ClientBuilder) -> ClientBuilder {
+        client.no_proxy().dns_resolver(Resolver(Arc::clone(&self.0)))
     }
 }
 

@@ -51,4 +51,5 @@ mod validation;
 mod verify;
 mod verify_corpus;
 mod verify_hostile;
+mod verify_service;
 mod worker;

@@ -143,18 +143,24 @@ fn the_service_judges_and_knows_its_own() {
     let record = server.post_json("/v1/plans", &body).json();
     let id = record["id"].as_str().expect("a record has an id");
     assert_eq!(server.post(&format!("/v1/plans/{id}/finalise"), b"", &[]).status, 200);
-    let kept = server.get(&format!("/v1/plans/{id}/document.pdf")).body;
+    let document = server.get(&format!("/v1/plans/{id}/document.pdf")).body;
     let kept =
-        post_form(&server, &[("kind", b"annual-plan"), ("file", &kept), ("document", body.to_string().as_bytes())]);
+        post_form(&server, &[("kind", b"annual-plan"), ("file", &document), ("document", body.to_string().as_bytes())]);
     assert_eq!(kept.status, 200, "{}", kept.text());
-    assert_eq!(kept.json()["kept"], json!([{ "record": id, "kind": "annual_plan", "version": 1, "file": "document" }]));
+    let with = |extent: &str| {
+        let bytes = document.len();
+        json!([{ "record": id, "kind": "annual_plan", "version": 1, "file": "document", "extent": extent, "bytes": bytes }])
+    };
+    assert_eq!(kept.json()["kept"], with("whole_file"));
     assert_eq!(kept.json()["reproduced"], "whole_file");
 
     let signed = read(&CORPUS.join("own-two.pdf"));
     let body = body.to_string().into_bytes();
     let (file, kind) = (("file", &signed[..]), ("kind", &b"annual-plan"[..]));
     let reproduced = post_form(&server, &[file, kind, ("document", &body)]);
-    assert_eq!((&reproduced.json()["reproduced"], &reproduced.json()["kept"]), (&json!("first_revision"), &json!([])));
+    // Signed by others, and begins with what is kept.
+    let told = reproduced.json();
+    assert_eq!((&told["reproduced"], &told["kept"]), (&json!("first_revision"), &with("beginning")));
     let cases: [(&[(&str, &[u8])], u16, &str); 8] = [
         (&[], 400, "bad-form"),
         (&[kind, ("document", &body)], 400, "bad-form"),

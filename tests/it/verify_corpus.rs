@@ -10,11 +10,14 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 use skoledok::document::{Kind, Locale};
+use skoledok::pki::crl::Crl;
 use skoledok::pki::revocation::Evidence;
 use skoledok::pki::{Anchors, Certificate};
 use skoledok::render::Options;
-use skoledok::verify::report::{ChangeVerdict, Extent, Level, RevocationState, SignatureKind, SignatureReport};
-use skoledok::verify::{Indication, Policy, Reason, Report, RevocationPolicy, SubIndication, verify};
+use skoledok::verify::report::{
+    ChangeCode, ChangeVerdict, Extent, Level, RevocationState, SignatureKind, SignatureReport,
+};
+use skoledok::verify::{Indication, Policy, Reason, ReasonCode, Report, RevocationPolicy, SubIndication, verify};
 
 use crate::authority::{PASSWORD, authority};
 use crate::support::{binary, output_folder, produce, python, run_ok, sample};
@@ -47,6 +50,21 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "the certificate had expired before the time stamp; pyHanko's validation with time lets that pass",
     ),
     ("weak-md5", "MD5 is not even computed"),
+    (
+        "attack-catalog-drawn",
+        "a page may take the catalog for its pictures; pyHanko accounts for it wherever it is used",
+    ),
+    ("attack-look-in-place", "pyHanko lets a field look otherwise that says the same"),
+    ("attack-look-changed", "the same"),
+    ("attack-field-hidden", "the same"),
+    ("attack-default-font", "the same, for all fields at once"),
+    ("attack-info-title", "as for XMP: dates and programs may change, the title may not"),
+    (
+        "attack-note-as-field",
+        "pyHanko does not ask what kind of annotation a new field is; a note is seen without any area",
+    ),
+    ("attack-stray-object", "pyHanko never looks for objects by itself; readers do that to files they stumble over"),
+    ("attack-widget-action", "pyHanko looks for actions at a field, and not at its widgets"),
 ];
 
 /// The folder of the corpus, with what pyHanko says of it in `pyhanko.json`.
@@ -239,6 +257,57 @@ fn shown(report: &Report) -> String {
         .expect("a string takes all");
     }
     line
+}
+
+/// Each of these is refused for what it is, and not because something else is wrong with the file.
+#[test]
+fn attacks_are_called_what_they_are() {
+    use ChangeCode as C;
+    let policy = policy(&CORPUS);
+    for (name, code) in [
+        ("attack-catalog-drawn", C::CatalogChanged),
+        ("attack-look-in-place", C::FieldChanged),
+        ("attack-look-changed", C::FieldChanged),
+        ("attack-field-hidden", C::FieldChanged),
+        ("attack-default-font", C::FormDefaults),
+        ("attack-locked-look", C::FieldLocked),
+        ("attack-info-title", C::InformationChanged),
+        ("attack-size", C::ObjectFreed),
+        ("attack-stray-object", C::StrayObject),
+        ("attack-note-as-field", C::AnnotationAdded),
+        ("attack-widget-action", C::ActionsChanged),
+    ] {
+        let report = verify(&read(&CORPUS.join(format!("{name}.pdf"))), &policy);
+        assert_eq!(report.indication, Indication::TotalFailed, "{name}: {}", shown(&report));
+        let changes = report.signatures.iter().flat_map(|signature| &signature.changes.list);
+        let forbidden: Vec<_> = changes.filter(|change| !change.allowed).map(|change| change.code).collect();
+        assert!(forbidden.contains(&code), "{name}: {}", shown(&report));
+    }
+    for (name, code) in [
+        ("attack-unfinished-object", ReasonCode::HoleEntered),
+        ("attack-packed-parameters", ReasonCode::ForbiddenChanges),
+        ("attack-packed-filter", ReasonCode::ForbiddenChanges),
+        ("attack-packed-twice", ReasonCode::ForbiddenChanges),
+        ("attack-loose-table", ReasonCode::Unreadable),
+        ("stamp-nothing-signed", ReasonCode::NoSignatures),
+    ] {
+        let report = verify(&read(&CORPUS.join(format!("{name}.pdf"))), &policy);
+        assert_ne!(report.indication, Indication::TotalPassed, "{name}");
+        let reasons = report.signatures.iter().flat_map(|signature| &signature.reasons).chain(&report.reasons);
+        assert!(reasons.map(|reason| reason.code).any(|found| found == code), "{name}: {}", shown(&report));
+    }
+}
+
+/// A file can bring so many lists that those which were fetched would be behind all that are looked at.
+#[test]
+fn what_was_fetched_is_heeded_first() {
+    let bytes = read(&CORPUS.join("change-crowd-of-lists.pdf"));
+    assert_eq!(verify(&bytes, &policy(&CORPUS)).indication, Indication::TotalPassed);
+    let revoked = read(&CORPUS.join("ola-revoked.crl"));
+    let evidence = Evidence { crls: vec![Crl::from_der(&revoked).expect("it is a CRL")], responses: Vec::new() };
+    let policy = Policy { evidence, ..policy(&CORPUS) };
+    let report = verify(&bytes, &policy);
+    assert_ne!(report.indication, Indication::TotalPassed, "{}", shown(&report));
 }
 
 #[test]

@@ -191,6 +191,67 @@ fn long_ways_end() {
     assert!(codes.contains(&ReasonCode::TooMuchWork), "{codes:?}");
 }
 
+/// Objects that begin one inside of the other, each of which is read to the end of all.
+fn nested(count: usize, open: &str, close: &str) -> Vec<u8> {
+    let mut bytes = b"%PDF-1.7\n".to_vec();
+    let mut table = String::from("0000000000 65535 f\r\n");
+    let used: String = (4..count).fold(String::new(), |text, number| text + &format!("{number} 0 R "));
+    let signature = "<</Type/Sig/SubFilter/ETSI.CAdES.detached/ByteRange[0 1 2 3]/Contents<3080>>>";
+    let form = format!("<</Fields[{count} 0 R]/Used[{used}]>>");
+    for (number, body) in [CATALOG, PAGES, &form].into_iter().enumerate() {
+        write!(table, "{:010} 00000 n\r\n", bytes.len()).expect("a string takes all");
+        writeln!(bytes, "{} 0 obj\n{body}\nendobj", number + 1).expect("a vector takes all");
+    }
+    for number in 4..count {
+        write!(table, "{:010} 00000 n\r\n", bytes.len()).expect("a string takes all");
+        write!(bytes, "{number} 0 obj{open}").expect("a vector takes all");
+    }
+    bytes.extend(close.repeat(count - 4).bytes());
+    bytes.push(b'\n');
+    let field = format!("<</FT/Sig/T(a)/V {} 0 R>>", count + 1);
+    for (number, body) in [(count, field.as_str()), (count + 1, signature)] {
+        write!(table, "{:010} 00000 n\r\n", bytes.len()).expect("a string takes all");
+        writeln!(bytes, "{number} 0 obj\n{body}\nendobj").expect("a vector takes all");
+    }
+    let (start, size) = (bytes.len(), count + 2);
+    writeln!(bytes, "xref\n0 {size}\n{table}trailer\n<</Size {size}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF")
+        .expect("a vector takes all");
+    cover(&mut bytes, size, count + 1);
+    bytes
+}
+
+#[test]
+fn what_is_read_over_and_over_is_counted() {
+    for (name, count, open, close) in [
+        ("comments in comments", 300_000, "%", ""),
+        ("strings in strings", 100_000, "(", ")endobj "),
+        ("hexadecimal strings without an end", 300_000, "<", ""),
+        ("names without an end", 300_000, "/", ""),
+        ("numbers without an end", 300_000, " 1", ""),
+    ] {
+        let report = judge(name, &nested(count, open, close));
+        assert!(!report.signatures.is_empty() || report.reasons.iter().any(|one| one.code == ReasonCode::TooMuchWork));
+    }
+}
+
+#[test]
+fn long_lists_of_locked_fields_end() {
+    let names = "(x)".repeat(500_000);
+    let count = 10_000;
+    let lock = format!("<</Type/SigFieldLock/Action/Include/Fields[{names}]>>");
+    let fields: String = (0..count).fold("4 0 R ".to_owned(), |text, index| text + &format!("{} 0 R ", 7 + index));
+    let mut objects = vec![CATALOG.to_owned(), PAGES.into(), format!("<</Fields[{fields}]>>")];
+    objects.push("<</FT/Sig/T(a)/Lock 6 0 R/V 5 0 R>>".into());
+    objects.push("<</Type/Sig/SubFilter/ETSI.CAdES.detached/ByteRange[0 1 2 3]/Contents<3080>>>".into());
+    objects.push(lock);
+    objects.extend((0..count).map(|index| format!("<</FT/Tx/T(f{index})>>")));
+    let size = objects.len() + 1;
+    let mut bytes = file(&objects);
+    cover(&mut bytes, size, 5);
+    append(&mut bytes, size, 2, PAGES);
+    judge("locked fields", &bytes);
+}
+
 #[test]
 fn junk_is_junk() {
     for bytes in [

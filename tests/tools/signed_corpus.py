@@ -665,6 +665,104 @@ def attacked():
     save('attack-dss-keys', update(dss, {int(re.findall(rb'/DSS (\d+) 0 R', dss)[-1]): bad_dss[:-2] + b'/Evil 5 0 R>>'}), 'something else in the store')
 
 
+# --- what readers see and a strict one might not; and what looks like filling in and is not
+
+def two_faced():
+    signed = sign(TABLE)
+    evil = stream('', b'BT /F1 24 Tf 72 700 Td (Betal 900 kroner) Tj ET')
+    size, page, form, field = size_of(signed), body_of(signed, 3), body_of(signed, 14), body_of(signed, 15)
+    other_page = page.replace(b'/Contents 5 0 R', b'/Contents %d 0 R' % (size + 9))
+    save('attack-unfinished-object', unfinished(), 'an object that begins in the last lines of what is signed, and ends in what is added')
+    # An object stream whose parameters are told by a reference: who does not follow it reads the page as it was.
+    packed = b'\0' + b'3 0 '.ljust(15) + b'%' + other_page + b'\n' + page
+    parameters = {size + 7: b'<</Predictor 12/Columns %d>>' % (len(packed) - 1), size + 9: evil}
+    save('attack-packed-parameters', packed_update(signed, packed, 16, 1, f'/Filter/FlateDecode/DecodeParms {size + 7} 0 R', parameters), 'an object stream with parameters elsewhere')
+    save('attack-packed-filter', packed_update(signed, packed, 16, 1, f'/F/FlateDecode/DP {size + 7} 0 R', parameters, plain=True), 'an object stream with a filter of another name')
+    twice = b'3 0 3 %d ' % (len(other_page) + 1)
+    save('attack-packed-twice', packed_update(signed, twice + other_page + b'\n' + page, len(twice), 2, '', {size + 9: evil}, place=1), 'an object stream with two objects of one number')
+    loose = update(signed, {3: other_page, size + 9: evil})
+    save('attack-stray-object', update(signed, {size: b'(nobody leads here)'}, junk=b'5 0 obj\n' + evil + b'\nendobj\n'), 'an object that no table leads to')
+    save('attack-size', smaller(update(signed, {size: b'(nobody leads here)'})), 'a number of objects that leaves out the contents')
+    save('attack-loose-table', loose[:-200] + loose[-200:].replace(b' 00000 n\r\n', b' 00000 n\n'), 'a table that readers mend')
+    # The catalog is also the pictures of a page, and /MarkInfo one of them.
+    drawn = stream('', b'BT /F1 24 Tf 72 700 Td (Betal 100 kroner) Tj ET /MarkInfo Do')
+    doubly = sign(base(extra={3: page_with(page, b'/XObject 1 0 R'), 5: drawn}, catalog='/MarkInfo<</Marked false>>'))
+    over = stream('/Type/XObject/Subtype/Form/BBox[0 0 400 100]/Matrix[1 0 0 1 67 680]/Resources<</Font<</F1 7 0 R>>>>', b'1 g 0 0 400 100 re f 0 g BT /F1 24 Tf 5 20 Td (Betal 900 kroner) Tj ET')
+    catalog = body_of(doubly, 1)
+    save('attack-catalog-drawn', update(doubly, {1: re.sub(rb'/MarkInfo\s*<<.*?>>', b'/MarkInfo %d 0 R' % size_of(doubly), catalog, flags=re.S), size_of(doubly): over}), 'a page draws what the catalog leads to')
+    face = stream('/Type/XObject/Subtype/Form/BBox[0 0 228 30]/Resources<</Font<</F1 7 0 R>>>>', b'/Tx BMC BT /F1 12 Tf 2 10 Td (mange) Tj ET EMC')
+    save('attack-look-in-place', update(signed, {16: face}), 'a field says the same and looks otherwise')
+    save('attack-look-changed', update(signed, {15: field.replace(b'/N 16 0 R', b'/N %d 0 R' % size), size: face}), 'the same with another stream')
+    save('attack-field-hidden', update(signed, {15: field.replace(b'/F 4', b'/F 2')}), 'a field is hidden')
+    font = form.replace(b'/F1 7 0 R', b'/F1 %d 0 R' % size)
+    zapf = b'<</Type/Font/Subtype/Type1/BaseFont/ZapfDingbats>>'
+    save('attack-default-font', update(signed, {14: font[:-2] + b'/NeedAppearances true>>', size: zapf}), 'fields are drawn anew in another font')
+    save('change-font-added', update(signed, {14: form.replace(b'/F1 7 0 R', b'/F1 7 0 R/ZaDb %d 0 R' % size), size: zapf}), 'a font for new fields')
+    states = base(extra={15: field.replace(b'/F 4', b'/F 4/AS/N')})
+    states = sign(states, lock=(fields.FieldMDPSpec(fields.FieldMDPAction.INCLUDE, ['merknad']), None))
+    save('attack-locked-look', update(states, {16: face}), 'a locked field with a state looks otherwise')
+    save('attack-info-title', update(signed, {8: b'<</Title(En annen plan)/Producer(corpus)>>'}), 'another title in the information')
+    form = re.sub(rb'/Fields\s*\[(.*?)\]', lambda m: b'/Fields [' + m[1] + b' %d 0 R]' % size, form, flags=re.S)
+    annots = re.sub(rb'/Annots\s*\[(.*?)\]', lambda m: b'/Annots [' + m[1] + b' %d 0 R]' % size, page, flags=re.S)
+    note = b'<</Type/Annot/Subtype/Text/FT/Sig/T(ny)/Rect[72 700 72 700]/Contents(Betal 900)/Open true/F 4/P 3 0 R>>'
+    save('attack-note-as-field', update(signed, {14: form, 3: annots, size: note}), 'a note that says it is a signature field')
+    kid = b'<</Type/Annot/Subtype/Widget/Parent %d 0 R/Rect[0 0 0 0]/F 132/P 3 0 R/AA<</PO<</S/JavaScript/JS(app.alert\\(1\\))>>>>>>' % size
+    kids = annots.replace(b'%d 0 R' % size, b'%d 0 R' % (size + 1))
+    save('attack-widget-action', update(signed, {14: form, 3: kids, size: b'<</FT/Sig/T(ny)/Kids[%d 0 R]>>' % (size + 1), size + 1: kid}), 'the widget of a new field acts when a page is opened')
+    save('stamp-nothing-signed', stamp(TABLE), 'a document time stamp and no signature')
+    crowd = [crl(other_root, when=NOW - timedelta(minutes=n)) for n in range(256)]
+    save('change-crowd-of-lists', add_dss(sign(TABLE, level='B-LT'), crowd), 'more lists than are looked at')
+
+
+def smaller(pdf):
+    at = pdf.rindex(b'/Size ')
+    return pdf[:at] + re.sub(rb'/Size \d+', lambda m: b'/Size 5'.ljust(len(m[0])), pdf[at:], count=1)
+
+
+def page_with(page, resources):
+    """The page as `base` has it, with more resources."""
+    return re.sub(rb'/Resources\s*<<', lambda m: m[0] + resources, page, count=1)
+
+
+def packed_update(pdf, data, first, count, more, objects, place=0, plain=False):
+    """Appends a revision in which object 3 is in an object stream, with a cross-reference stream."""
+    import struct, zlib
+    start = int(re.findall(rb'startxref\s+(\d+)', pdf)[-1])
+    size = size_of(pdf) + 20
+    container, own = size - 2, size - 1
+    body = data if plain else zlib.compress(data) if more else data
+    out, places = bytearray(pdf), {}
+    for number, text in (objects | {container: stream(f'/Type/ObjStm/N {count}/First {first}{more}', body)}).items():
+        places[number] = (1, len(out), 0)
+        out += f'{number} 0 obj\n'.encode() + text + b'\nendobj\n'
+    places |= {3: (2, container, place), own: (1, len(out), 0)}
+    at = len(out)
+    numbers = sorted(places)
+    table = b''.join(struct.pack('>BIB', *places[number]) for number in numbers)
+    index = ' '.join(f'{number} 1' for number in numbers)
+    trailer = f'/Type/XRef/W[1 4 1]/Index[{index}]/Size {size}/Root 1 0 R/Info 8 0 R/Prev {start}'
+    out += f'{own} 0 obj\n'.encode() + stream(trailer, table) + f'\nendobj\nstartxref\n{at}\n%%EOF\n'.encode()
+    return bytes(out)
+
+
+def unfinished():
+    """`startxref` of the signed revision is followed by a number, which a table takes for the head of an object: the rest of it comes later."""
+    number, at = 50_000, 50_000
+    for _ in range(6):
+        contents = f'/Contents[5 0 R {number} 0 R]'.encode()
+        pdf = base(extra={3: b'<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 7 0 R>>>>' + contents + b'/Annots[15 0 R]>>'})
+        start = int(re.findall(rb'startxref\s+(\d+)', pdf)[-1])
+        lines = pdf[start:].replace(b'trailer', f'{number} 1\n{at:010} 00000 n\r\ntrailer'.encode())
+        lines = re.sub(rb'/Size \d+', f'/Size {number + 1}'.encode(), lines)
+        signed = sign(pdf[:start] + lines)
+        found = list(re.finditer(rb'startxref\s+(\d+)', signed))[-1]
+        if (number, at) == (int(found[1]), found.start(1)):
+            evil = stream('', b'1 g 0 0 595 842 re f 0 g BT /F1 24 Tf 72 700 Td (Betal 900 kroner) Tj ET')
+            return update(signed + b'0 obj\n' + evil + b'\nendobj\n', {size_of(signed) + 1: b'(nobody leads here)'})
+        number, at = int(found[1]), found.start(1)
+    raise AssertionError('the places do not settle')
+
+
 def field_number(pdf):
     """The object that has /FT /Sig."""
     found = [int(n) for n in re.findall(rb'(\d+) 0 obj\s*<<(?:(?!endobj).)*?/FT\s*/Sig', pdf, re.S)]
@@ -811,9 +909,10 @@ def people():
     save('stamp-document-untrusted', untrusted, 'a document time stamp by who is not trusted')
 
 
-for part in (good, broken, attacked, shadows, people):
+for part in (good, broken, attacked, two_faced, shadows, people):
     part()
 (OUT / 'root.pem').write_bytes(root.cert.public_bytes(serialization.Encoding.PEM))
+(OUT / 'ola-revoked.crl').write_bytes(crl(ca, [(ola, NOW - 300 * DAY)]))
 (OUT / 'now').write_text(str(int(NOW.timestamp())))
 (OUT / 'expect.json').write_text(json.dumps(EXPECT, indent=1, ensure_ascii=False))
 print(len(EXPECT), 'files in', OUT)

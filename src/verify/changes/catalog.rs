@@ -2,11 +2,14 @@
 
 use super::super::pdf::{Dictionary, PdfError, Resolved, Value, entry};
 use super::super::report::ChangeCode;
-use super::graph::{Holder, Place};
+use super::graph::{Holder, Place, Step};
 use super::{Comparison, Followed, Reach, differing, only};
 
 /// Entries of the catalog that other rules look after, or that show nothing.
 const CATALOG: [&str; 6] = ["AcroForm", "DSS", "Extensions", "Metadata", "MarkInfo", "Version"];
+
+/// What `/Info` tells of the file and not of what it says, as in `metadata`.
+const INFORMATION: [&str; 4] = ["ModDate", "CreationDate", "Producer", "Creator"];
 
 impl Comparison<'_, '_> {
     pub(super) fn trailer(&mut self) -> Result<(), PdfError> {
@@ -14,12 +17,21 @@ impl Comparison<'_, '_> {
         if entry(old, "Root") != entry(new, "Root") || entry(new, "Root").and_then(Value::as_reference).is_none() {
             self.forbid(ChangeCode::CatalogChanged, None);
         }
+        // Some readers leave out objects with numbers from `/Size` on (7.5.5): it could hide what was signed, or show what was not seen.
+        let size = |trailer| entry(trailer, "Size").and_then(Value::as_index).unwrap_or(0);
+        let (before, after) = (size(old), size(new));
+        if before < self.file.objects_until(self.old) || after < before.max(self.file.objects_until(self.new)) {
+            self.forbid(ChangeCode::ObjectFreed, None);
+        }
         if entry(new, "Info").is_none() {
             return Ok(());
         }
         let info = self.follow(&Place::new(Holder::Trailer, &[]), "Info", old, new)?;
         if let Some(new) = info.new {
-            if new.as_dictionary().is_none() || new.id.is_none() {
+            let nothing = Dictionary::new();
+            let before = info.old.as_ref().and_then(|old| old.as_dictionary()).unwrap_or(&nothing);
+            let keeps = new.as_dictionary().is_some_and(|new| only(&differing(before, new), &INFORMATION));
+            if !keeps || new.id.is_none() {
                 self.forbid(ChangeCode::InformationChanged, None);
             }
             let same = info.old.is_some_and(|old| old.id == new.id && *old == *new);
@@ -39,7 +51,11 @@ impl Comparison<'_, '_> {
         if !only(&apart, &CATALOG) {
             self.forbid(catalog_code(&apart), None);
         }
-        self.approve(id.number);
+        // As what the trailer leads to, and as nothing else: a page could take it for its fonts, and `/MarkInfo` for one of them.
+        // Signatures that lock fields name it as what they lock (12.8.2.4).
+        let root = Place::new(Holder::Trailer, &["Root"]);
+        let locked = [Step::Key(b"Reference".as_slice().into()), Step::Item, Step::Key(b"Data".as_slice().into())];
+        self.approve_where(id.number, |used| *used == root || used.path == locked);
         let at = Place::object(id);
         for key in ["Extensions", "MarkInfo"] {
             let Followed { old, new, .. } = self.follow(&at, key, before, after)?;

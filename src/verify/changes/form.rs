@@ -16,6 +16,8 @@ const DEEPEST: usize = 16;
 const VALUE: [&str; 8] = ["Ff", "Type", "AP", "AS", "V", "F", "DA", "Q"];
 /// Entries that some programs set without meaning anything by it.
 const HARMLESS: [&str; 2] = ["Ff", "Type"];
+/// Entries by which a field looks otherwise.
+const LOOK: [&str; 5] = ["AP", "AS", "F", "DA", "Q"];
 /// Entries of the form that filling it in may change.
 const FORM: [&str; 5] = ["Fields", "DR", "DA", "Q", "NeedAppearances"];
 
@@ -116,6 +118,8 @@ impl Listing<'_, '_> {
     fn widgets(&self, kids: &Value) -> Result<Vec<Id>, PdfError> {
         let mut widgets = Vec::new();
         for kid in kids.as_array().ok_or(PdfError::Structure("/Kids"))? {
+            // Fields that share their kids each have them in memory.
+            self.file.budget.values(1)?;
             self.file.budget.steps(1)?;
             let id = kid.as_reference().ok_or(PdfError::Structure("/Kids"))?;
             let value = self.file.resolved(self.revision, kid)?;
@@ -143,9 +147,11 @@ impl Comparison<'_, '_> {
             self.forbid(ChangeCode::FormChanged, None);
         }
         self.follow(&place, "Fields", old, new)?;
-        self.form_defaults(&place, old, new)?;
+        let (old_form, new_form) = (old, new);
         let old = self.by_name(fields(self.file, self.old)?);
         let new = self.by_name(fields(self.file, self.new)?);
+        let is_drawn = old.values().any(|field| !field.is_signature);
+        self.form_defaults(&place, old_form, new_form, is_drawn)?;
         for name in old.keys().filter(|name| !new.contains_key(*name)) {
             self.forbid_field(ChangeCode::FieldRemoved, name);
         }
@@ -160,13 +166,56 @@ impl Comparison<'_, '_> {
         self.new_annotations(&pages, &added)
     }
 
-    fn form_defaults(&mut self, at: &Place, old: &Dictionary, new: &Dictionary) -> Result<(), PdfError> {
+    /// What fields look like where they do not say it themselves. With other fields than those of signatures (`is_drawn`), resources may be
+    /// added for new ones, and nothing else may change: by another font, or by having fields drawn anew, what was signed reads otherwise.
+    fn form_defaults(
+        &mut self,
+        at: &Place,
+        old: &Dictionary,
+        new: &Dictionary,
+        is_drawn: bool,
+    ) -> Result<(), PdfError> {
         let Followed { old: before, new: after, .. } = self.follow(at, "DR", old, new)?;
-        let defaults = ["DA", "Q", "NeedAppearances"].iter().any(|key| entry(old, key) != entry(new, key));
-        if defaults || before.as_deref() != after.as_deref() {
+        let differs = |key| entry(old, key) != entry(new, key);
+        let is_same = before.as_deref() == after.as_deref();
+        if !differs("DA") && !differs("Q") && !differs("NeedAppearances") && is_same {
+            return Ok(());
+        }
+        let asks = |form| entry(form, "NeedAppearances").is_some_and(|asks| *asks != Value::Boolean(false));
+        let before = before.as_ref().and_then(|before| before.as_dictionary());
+        let after = after.as_ref().and_then(|after| after.as_dictionary());
+        let gains = match (before, after) {
+            (Some(before), Some(after)) => self.only_gains(before, after, 1)?,
+            (None, _) => true,
+            (Some(_), None) => is_same,
+        };
+        if is_drawn && (differs("DA") || differs("Q") || !gains || asks(new) && !asks(old)) {
+            self.forbid(ChangeCode::FormDefaults, None);
+        } else {
             self.allow(ChangeCode::FormDefaults, Reach::Filling, None);
         }
         Ok(())
+    }
+
+    /// Whether resources have all that they had as it was, by category and name.
+    fn only_gains(&self, old: &Dictionary, new: &Dictionary, depth: usize) -> Result<bool, PdfError> {
+        for (key, was) in old {
+            let Some(is) = new.get(key) else { return Ok(false) };
+            self.file.weigh(was)?;
+            if was == is {
+                continue;
+            }
+            let Some(depth) = depth.checked_sub(1) else { return Ok(false) };
+            let (was, is) = (self.file.resolved(self.old, was)?, self.file.resolved(self.new, is)?);
+            let gains = match (was.as_dictionary(), is.as_dictionary()) {
+                (Some(was), Some(is)) => self.only_gains(was, is, depth)?,
+                _ => false,
+            };
+            if !gains {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn by_name(&mut self, fields: Vec<Field>) -> ByName<Field> {
@@ -208,27 +257,38 @@ impl Comparison<'_, '_> {
             }
             return Ok(());
         }
-        if apart.is_empty() && !self.replaced.contains_key(&was.id.number) && !self.appearance_touched(old)? {
+        let is_redrawn = self.appearance_touched(old)?;
+        if apart.is_empty() && !self.replaced.contains_key(&was.id.number) && !is_redrawn {
             return Ok(());
         }
-        self.lock(&field.name, harmless && apart.is_empty());
+        self.lock(&field.name);
         self.approve_field(was, pages);
         self.appearance(&field.name, was.id, old, new)?;
         if field.is_signature {
             return self.new_signature(field);
         }
+        // Who fills in a field gives it another value. One that says the same and looks otherwise is a lie, and so is a button's new face.
+        let looks_otherwise = is_redrawn || apart.iter().any(|key| only(&[*key], &LOOK));
+        if looks_otherwise && entry(old, "V") == entry(new, "V") {
+            self.forbid_field(ChangeCode::FieldChanged, &field.name);
+            return Ok(());
+        }
         self.allow(ChangeCode::FormFilled, Reach::Filling, Some(&field.name));
         Ok(())
     }
 
-    fn lock(&mut self, name: &str, nothing_changed: bool) {
-        if !nothing_changed && self.is_locked(name) {
+    /// Notes that a field has changed, in case it may not.
+    fn lock(&mut self, name: &str) {
+        if self.is_locked(name) {
             self.forbid_field(ChangeCode::FieldLocked, name);
         }
     }
 
     fn is_locked(&self, name: &str) -> bool {
-        self.permissions.fields.as_ref().is_some_and(|locked| locked.locks(name))
+        let Some(locked) = &self.permissions.fields else { return false };
+        // Each name is compared.
+        self.file.budget.passed(8 * locked.len());
+        locked.locks(name)
     }
 
     /// Whether a field that is locked is drawn by a stream from before the signed revision. pyHanko takes any later revision for a change of
@@ -308,7 +368,7 @@ impl Comparison<'_, '_> {
         if is_time && !self.is_visible(field)? {
             self.allow(ChangeCode::TimestampAdded, Reach::Maintenance, Some(&field.name));
         } else {
-            self.lock(&field.name, false);
+            self.lock(&field.name);
             self.allow(ChangeCode::SignatureAdded, Reach::Filling, Some(&field.name));
         }
         Ok(())
@@ -320,17 +380,27 @@ impl Comparison<'_, '_> {
             self.forbid_field(ChangeCode::FieldAdded, &field.name);
             return Ok(());
         };
-        let mut objects = vec![field.id.number];
-        objects.extend(field.widgets.iter().map(|id| id.number));
-        if objects.iter().any(|number| !self.is_new(*number)) {
-            self.forbid_field(ChangeCode::ObjectReused, &field.name);
-        }
-        if entry(new, "A").is_some() || entry(new, "AA").is_some() {
-            self.forbid_field(ChangeCode::ActionsChanged, &field.name);
+        let mut objects = Vec::new();
+        for id in std::iter::once(field.id).chain(field.widgets.iter().copied()) {
+            self.file.budget.steps(1)?;
+            if !self.is_new(id.number) {
+                self.forbid_field(ChangeCode::ObjectReused, &field.name);
+            }
+            let object = self.file.object(self.new, id)?;
+            let Some(object) = object.as_ref().and_then(|object| object.value.as_dictionary()) else { continue };
+            if entry(object, "A").is_some() || entry(object, "AA").is_some() {
+                self.forbid_field(ChangeCode::ActionsChanged, &field.name);
+            }
+            // A note or a stamp is seen whatever its rectangle, and is none the less so for being called a field.
+            match entry(object, "Subtype").map(Value::as_name) {
+                None => {}
+                Some(Some(b"Widget")) => objects.push(id.number),
+                Some(_) => self.forbid_field(ChangeCode::AnnotationAdded, &field.name),
+            }
         }
         let is_signed = entry(new, "V").is_some();
         if self.is_visible(field)? {
-            self.lock(&field.name, false);
+            self.lock(&field.name);
             // An empty field with an appearance is a sticker that anyone can put on a page.
             if self.permissions.document.is_some() || !is_signed {
                 self.forbid_field(ChangeCode::VisibleFieldAdded, &field.name);

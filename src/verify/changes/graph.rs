@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::pdf::{Dictionary, File, Id, PdfError, Span, Value};
+use super::super::pdf::{Dictionary, Entry, File, Id, PdfError, Span, Value};
 
 /// One step from a value into it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,6 +61,21 @@ impl Place {
     }
 }
 
+/// What a signature is over: all up to `end` but for `hole`, which is in the object `owner`.
+pub(in crate::verify) struct Signed<'a> {
+    pub end: usize,
+    pub hole: &'a Span,
+    pub owner: u32,
+}
+
+impl Signed<'_> {
+    /// Whether an object reaches into bytes that nobody signed. One that begins before the end may go on behind it: its head stands in the last
+    /// lines of the revision, and whoever appends something writes the rest.
+    fn is_left_by(&self, number: u32, extent: &Span) -> bool {
+        extent.end > self.end || number != self.owner && extent.start < self.hole.end && extent.end > self.hole.start
+    }
+}
+
 /// What can be reached from the trailer of a revision.
 #[derive(Debug, Default)]
 pub(in crate::verify) struct Graph {
@@ -74,13 +89,12 @@ pub(in crate::verify) struct Graph {
 }
 
 impl Graph {
-    /// Walks a revision. Remembers the uses of the objects in `interesting`, and which objects other than `owner` lie over `hole`.
+    /// Walks a revision. Remembers the uses of the objects in `interesting`, and whether one reaches beyond what is signed.
     pub fn walk(
         file: &File<'_>,
         revision: usize,
         interesting: &HashSet<u32>,
-        hole: &Span,
-        owner: u32,
+        signed: &Signed<'_>,
     ) -> Result<Self, PdfError> {
         let mut graph = Self::default();
         let mut open = Vec::new();
@@ -95,8 +109,12 @@ impl Graph {
                     continue;
                 }
             };
-            if id.number != owner && object.extent.start < hole.end && object.extent.end > hole.start {
-                graph.has_intruder = true;
+            graph.has_intruder |= signed.is_left_by(id.number, &object.extent);
+            // Nothing refers to an object stream, and yet what is in it depends on it and on its length.
+            if let Some((_, Entry::In { container, .. })) = file.place(revision, id.number)
+                && graph.reached.insert(container)
+            {
+                open.push(Id { number: container, generation: 0 });
             }
             graph.value(file, Holder::Object(id.number), &object.value, interesting, &mut open)?;
         }

@@ -13,6 +13,10 @@ const LARGEST: usize = 1024 * 1024;
 const MOST_NODES: u32 = 20_000;
 /// Deepest nesting in it.
 const DEEPEST: usize = 24;
+/// Most namespaces that are declared in it: the reader copies them to each element that declares one.
+const MOST_NAMESPACES: usize = 256;
+/// Most attributes in it: the reader compares those of an element each with each.
+const MOST_ATTRIBUTES: usize = 5000;
 /// Properties that tell of the file and not of what it says, by namespace and name.
 const OF_THE_FILE: [(&str, &str); 7] = [
     ("http://ns.adobe.com/xap/1.0/", "ModifyDate"),
@@ -65,6 +69,9 @@ fn statements(packet: &[u8]) -> Option<Vec<String>> {
         return None;
     }
     let text = std::str::from_utf8(packet).ok()?;
+    if text.matches("xmlns").count() > MOST_NAMESPACES || text.matches('=').count() > MOST_ATTRIBUTES {
+        return None;
+    }
     let text = text.trim_start_matches('\u{feff}').trim_end_matches(['\0', ' ', '\n', '\r', '\t']);
     // `<!DOCTYPE` and with it entities are refused by default.
     let options = ParsingOptions { nodes_limit: MOST_NODES, ..ParsingOptions::default() };
@@ -126,6 +133,11 @@ mod tests {
         assert_eq!(says_the_same(&signed, &packet("Plan", "2026-02-02")), Some(true));
         assert_eq!(says_the_same(&signed, &packet("Plan B", "2026-01-01")), Some(false));
         assert_eq!(says_the_same(&signed, b"<x"), None);
+        let crowded: String = (0..70_000).fold(String::new(), |text, number| text + &format!(" a{number}=''"));
+        assert_eq!(says_the_same(&signed, format!("<x{crowded}/>").as_bytes()), None);
+        let spaces: String = (0..20_000).fold(String::new(), |text, number| text + &format!(" xmlns:a{number}=''"));
+        let nested = format!("<x{spaces}>{}</x>", "<a xmlns:z=''/>".repeat(10_000));
+        assert_eq!(says_the_same(&signed, nested.as_bytes()), None);
         assert_eq!(says_the_same(&signed, b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), None);
     }
 }

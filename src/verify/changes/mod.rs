@@ -13,11 +13,11 @@ mod page;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::pdf::{Dictionary, Entry, File, PdfError, Resolved, Value, entry};
+use super::pdf::{Dictionary, Entry, File, PdfError, Resolved, Value, entry, is_space};
 use super::report::{Change, ChangeCode};
 pub(super) use form::{Field, fields};
-pub(super) use graph::Graph;
 use graph::Place;
+pub(super) use graph::{Graph, Signed};
 
 /// Most changes that a report lists for one signature.
 const MOST: usize = 64;
@@ -48,6 +48,14 @@ pub(super) enum LockedFields {
 }
 
 impl LockedFields {
+    /// How many names there are to look at.
+    fn len(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Only(names) | Self::AllBut(names) => names.len(),
+        }
+    }
+
     fn locks(&self, name: &str) -> bool {
         let under = |names: &[String]| {
             names
@@ -62,14 +70,19 @@ impl LockedFields {
     }
 }
 
-/// Lists what happened after `signed`, whose objects are used as `graph` says.
+/// Lists what happened after `signed`, which ends at the byte `end` and whose objects are used as `graph` says.
 pub(super) fn after(
     file: &File<'_>,
     signed: usize,
+    end: usize,
     graph: &Graph,
     permissions: &Permissions,
 ) -> Result<Vec<Change>, PdfError> {
     let mut changes = Vec::new();
+    if signed < file.newest() && has_stray(file, signed, end)? {
+        let (code, revision) = (ChangeCode::StrayObject, file.newest() + 1);
+        changes.push(Change { code, allowed: false, field: None, object: None, revision });
+    }
     for later in signed + 1..=file.newest() {
         let mut comparison = Comparison::new(file, signed, later, graph, permissions)?;
         // What can not be read is not what was signed; but a limit says nothing about the file.
@@ -88,6 +101,39 @@ pub(super) fn after(
         }
     }
     Ok(changes)
+}
+
+/// Whether an object stands behind a revision that no table leads to. A reader that stumbles over something looks for objects by itself, and takes
+/// the last one of each number. What looks like one in a stream is found by such a reader as well.
+fn has_stray(file: &File<'_>, signed: usize, end: usize) -> Result<bool, PdfError> {
+    let added = file.bytes.get(end..).unwrap_or_default();
+    file.weigh_bytes(8 * added.len())?;
+    let mut known = HashSet::new();
+    for section in file.sections.iter().skip(signed + 1) {
+        file.budget.steps(section.entries.len())?;
+        known.insert(section.start);
+        known.extend(section.entries.values().filter_map(|entry| match entry {
+            Entry::At { offset, .. } => Some(*offset),
+            _ => None,
+        }));
+    }
+    let found = added.windows(3).enumerate().filter(|(_, word)| **word == *b"obj");
+    Ok(found.filter_map(|(at, _)| head(added.get(..at)?)).any(|at| !known.contains(&(end + at))))
+}
+
+/// Where the two numbers begin that stand at the end of some bytes, if they do.
+fn head(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes;
+    for _ in 0..2 {
+        let spaces = rest.iter().rev().take_while(|byte| is_space(**byte)).count();
+        let trimmed = rest.get(..rest.len() - spaces)?;
+        let digits = trimmed.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 || spaces == 0 {
+            return None;
+        }
+        rest = trimmed.get(..trimmed.len() - digits)?;
+    }
+    Some(rest.len())
 }
 
 /// An object of the signed revision that a later one has changed.
@@ -330,3 +376,17 @@ pub(super) fn interesting(file: &File<'_>, signed: usize) -> Result<HashSet<u32>
 
 /// Names by what they stand for.
 type ByName<T> = HashMap<String, T>;
+
+#[cfg(test)]
+mod tests {
+    use super::head;
+
+    #[test]
+    fn heads_of_objects_are_found() {
+        assert_eq!(head(b"endobj\n12 0 "), Some(7));
+        assert_eq!(head(b"12\n\0\n0\t"), Some(0));
+        for none in [&b"12 0"[..], b"12 ", b"x 0 ", b"", b"end"] {
+            assert_eq!(head(none), None);
+        }
+    }
+}

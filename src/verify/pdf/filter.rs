@@ -12,13 +12,22 @@ const LARGEST: usize = 32 * 1024 * 1024;
 
 /// The bytes of a stream. Streams that hold objects, cross-references or proofs have Flate or no filter at all.
 pub(super) fn decode(dictionary: &Dictionary, raw: &[u8], budget: &Budget) -> Result<Vec<u8>, PdfError> {
+    // Other names for the same, or contents from elsewhere: some readers heed them and some do not.
+    if ["F", "FFilter", "FDecodeParms", "DP"].iter().any(|key| entry(dictionary, key).is_some()) {
+        return Err(PdfError::Structure("/F"));
+    }
     let filter = match entry(dictionary, "Filter") {
         Some(Value::Array(filters)) if filters.len() <= 1 => filters.first(),
         other => other,
     };
     let parameters = match entry(dictionary, "DecodeParms") {
-        Some(Value::Array(parameters)) => parameters.first(),
+        Some(Value::Array(parameters)) if parameters.len() <= 1 => parameters.first(),
         other => other,
+    };
+    let parameters = match parameters {
+        None | Some(Value::Null) => None,
+        // A reference would be followed by others, who would get other bytes.
+        Some(parameters) => Some(parameters.as_dictionary().ok_or(PdfError::Structure("/DecodeParms"))?),
     };
     match filter {
         None | Some(Value::Null) => {
@@ -27,7 +36,7 @@ pub(super) fn decode(dictionary: &Dictionary, raw: &[u8], budget: &Budget) -> Re
         }
         Some(Value::Name(name)) if **name == *b"FlateDecode" => {
             let plain = inflate(raw, budget)?;
-            match parameters.and_then(Value::as_dictionary) {
+            match parameters {
                 Some(parameters) => unpredict(plain, parameters),
                 None => Ok(plain),
             }
@@ -60,6 +69,10 @@ fn unpredict(plain: Vec<u8>, parameters: &Dictionary) -> Result<Vec<u8>, PdfErro
     let width = number("Columns").transpose()?.unwrap_or(1);
     let single = |key, usual| number(key).transpose().map(|value| value.unwrap_or(usual) == usual);
     if !single("Colors", 1)? || !single("BitsPerComponent", 8)? || !(1..=65_536).contains(&width) {
+        return Err(PdfError::Structure("/DecodeParms"));
+    }
+    // What is left over after the last row is read by some.
+    if !plain.len().is_multiple_of(width + 1) {
         return Err(PdfError::Structure("/DecodeParms"));
     }
     let mut rows = Vec::with_capacity(plain.len());

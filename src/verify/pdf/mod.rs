@@ -10,9 +10,10 @@ mod value;
 mod xref;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
+use parse::BYTES_A_STEP;
 pub(super) use parse::{Budget, Parser, PdfError, Span, is_space, nibble};
 pub(super) use text::{date, text};
 pub(super) use value::{Dictionary, Id, Stream, Value, entry};
@@ -20,8 +21,6 @@ pub(super) use xref::{Entry, Section};
 
 /// How many steps a look-up may lead from one object to the next.
 const LONGEST_WAY: usize = 8;
-/// How many bytes can be compared or digested in about the time of a step.
-const BYTES_A_STEP: usize = 64;
 
 /// An indirect object as it stands in the file.
 #[derive(Debug)]
@@ -89,6 +88,13 @@ impl<'a> File<'a> {
         places.get(later.checked_sub(1)?).copied()
     }
 
+    /// How many numbers of objects there are in a revision, from 0 to the largest.
+    pub fn objects_until(&self, revision: usize) -> usize {
+        let sections = self.sections.iter().take(revision + 1);
+        let largest = sections.filter_map(|section| section.entries.last_key_value().map(|(number, _)| *number)).max();
+        largest.map_or(0, |largest| usize::try_from(largest).unwrap_or(usize::MAX).saturating_add(1))
+    }
+
     /// Whether an object is there in a revision.
     pub fn has(&self, revision: usize, number: u32) -> bool {
         !matches!(self.place(revision, number), None | Some((_, Entry::Free)))
@@ -117,6 +123,8 @@ impl<'a> File<'a> {
             // Another number may have been given the same place.
             return if known.id == id { Ok(Rc::clone(known)) } else { Err(PdfError::Syntax(offset)) };
         }
+        // Objects that can not be read are read anew each time, and have to be paid for as well.
+        self.budget.values(1)?;
         let mut parser = Parser::new(self.bytes, offset, self.budget);
         if parser.header()? != id {
             return Err(PdfError::Syntax(offset));
@@ -188,10 +196,15 @@ impl<'a> File<'a> {
         let plain = self.decoded(stream)?;
         let mut parser = Parser::new(&plain, 0, self.budget);
         let mut index = Vec::new();
+        let mut seen = HashSet::new();
         for _ in 0..count {
             self.budget.values(1)?;
             parser.skip_space();
             let number = u32::try_from(parser.natural()?).map_err(|_| PdfError::Structure("/ObjStm"))?;
+            // Some readers look for the number and some for the place.
+            if !seen.insert(number) {
+                return Err(PdfError::Structure("/ObjStm"));
+            }
             parser.skip_space();
             index.push((number, first.saturating_add(parser.natural()?)));
         }

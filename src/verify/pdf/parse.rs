@@ -8,6 +8,14 @@ use super::value::{Dictionary, Id, Value};
 const DEEPEST: usize = 48;
 /// Longest name, in bytes (ISO 32000-1, annex C has 127).
 const LONGEST_NAME: usize = 1024;
+/// How many bytes can be passed over, one by one, in about the time of a step.
+const PASSED_A_STEP: usize = 16;
+/// How many bytes can be compared or digested in about the time of a step.
+pub(in crate::verify) const BYTES_A_STEP: usize = 64;
+/// Most digits of a whole number.
+const LONGEST_NUMBER: usize = 15;
+/// How many bytes of a name or a string count as a value, by the memory that they take.
+const BYTES_A_VALUE: usize = 32;
 /// As how many values a dictionary counts beside its entries, by the memory that even a small one takes.
 const DICTIONARY: usize = 8;
 
@@ -53,6 +61,13 @@ impl Budget {
     pub fn steps(&self, count: usize) -> Result<(), PdfError> {
         spend(&self.steps, count)
     }
+
+    /// Pays for bytes that were passed over. Where that is more than is left, the next value is the last.
+    pub fn passed(&self, bytes: usize) {
+        if spend(&self.steps, bytes / PASSED_A_STEP).is_err() {
+            self.values.set(0);
+        }
+    }
 }
 
 fn spend(left: &Cell<usize>, cost: usize) -> Result<(), PdfError> {
@@ -90,8 +105,23 @@ impl<'a> Parser<'a> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    /// Passes white space, and no comments.
+    pub fn skip_blank(&mut self) {
+        let blank = self.rest().iter().take_while(|byte| is_space(**byte)).count();
+        self.at += blank;
+        self.budget.passed(blank);
+    }
+
+    /// The next bytes, to the letter.
+    pub fn exactly<const COUNT: usize>(&mut self) -> Result<&'a [u8; COUNT], PdfError> {
+        let Some(bytes) = self.rest().first_chunk() else { return self.fault() };
+        self.at += COUNT;
+        Ok(bytes)
+    }
+
     /// Passes white space and comments.
     pub fn skip_space(&mut self) {
+        let start = self.at;
         while let Some(byte) = self.peek() {
             if byte == b'%' {
                 while self.peek().is_some_and(|byte| byte != b'\r' && byte != b'\n') {
@@ -103,6 +133,8 @@ impl<'a> Parser<'a> {
                 break;
             }
         }
+        // Comments that many objects share are a cheap way to have them read over and over.
+        self.budget.passed(self.at - start);
     }
 
     /// Takes a keyword that ends where it should.
@@ -120,8 +152,8 @@ impl<'a> Parser<'a> {
 
     /// A whole number without sign.
     pub fn natural(&mut self) -> Result<usize, PdfError> {
-        let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let text = self.rest().get(..digits).filter(|digits| (1..=15).contains(&digits.len()));
+        let digits = self.rest().iter().take(LONGEST_NUMBER + 1).take_while(|byte| byte.is_ascii_digit()).count();
+        let text = self.rest().get(..digits).filter(|digits| (1..=LONGEST_NUMBER).contains(&digits.len()));
         let number = text.and_then(|text| std::str::from_utf8(text).ok()).and_then(|text| text.parse().ok());
         match number {
             Some(number) if !self.bytes.get(self.at + digits).copied().is_some_and(is_regular) => {
@@ -222,6 +254,7 @@ impl<'a> Parser<'a> {
                 return self.fault();
             }
         }
+        self.budget.values(name.len() / BYTES_A_VALUE)?;
         Ok(name.into())
     }
 
@@ -238,6 +271,7 @@ impl<'a> Parser<'a> {
     fn hex(&mut self) -> Result<Box<[u8]>, PdfError> {
         self.at += 1;
         let length = self.rest().iter().position(|byte| *byte == b'>');
+        self.budget.passed(length.unwrap_or(self.rest().len()));
         let Some(digits) = length.and_then(|length| self.rest().get(..length)) else { return self.fault() };
         let mut bytes = Vec::with_capacity(digits.len().div_ceil(2));
         let mut half = None;
@@ -249,11 +283,21 @@ impl<'a> Parser<'a> {
             }
         }
         bytes.extend(half.map(|high| high << 4));
+        self.budget.values(bytes.len() / BYTES_A_VALUE)?;
         self.at += digits.len() + 1;
         Ok(bytes.into())
     }
 
     fn literal(&mut self) -> Result<Box<[u8]>, PdfError> {
+        let start = self.at;
+        let text = self.literal_from_here();
+        self.budget.passed(self.at - start);
+        let text = text?;
+        self.budget.values(text.len() / BYTES_A_VALUE)?;
+        Ok(text)
+    }
+
+    fn literal_from_here(&mut self) -> Result<Box<[u8]>, PdfError> {
         self.at += 1;
         let mut bytes = Vec::new();
         let mut open = 1_usize;
@@ -315,7 +359,7 @@ impl<'a> Parser<'a> {
             return Ok(Value::Integer(i64::try_from(number).unwrap_or(i64::MAX)));
         }
         self.at = start;
-        let length = self.rest().iter().take_while(|byte| is_regular(**byte)).count().min(64);
+        let length = self.rest().iter().take(64).take_while(|byte| is_regular(**byte)).count();
         let text = self.rest().get(..length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
         let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.'));
         let value =
@@ -357,7 +401,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Value, PdfError> {
-        Parser::new(text.as_bytes(), 0, &Budget::new(1000, 0, 0)).value()
+        Parser::new(text.as_bytes(), 0, &Budget::new(1000, 0, 1000)).value()
     }
 
     #[test]

@@ -103,13 +103,14 @@ fn table(bytes: &[u8], start: usize, budget: &Budget) -> Result<Section, PdfErro
     parser.keyword("xref")?;
     let mut entries = BTreeMap::new();
     loop {
-        parser.skip_space();
+        parser.skip_blank();
         if !parser.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             break;
         }
         let first = parser.natural()?;
-        parser.skip_space();
+        parser.skip_blank();
         let count = parser.natural()?;
+        parser.skip_blank();
         for number in first..first.saturating_add(count) {
             let entry = table_entry(&mut parser)?;
             insert(&mut entries, number, entry)?;
@@ -131,18 +132,27 @@ fn table(bytes: &[u8], start: usize, budget: &Budget) -> Result<Section, PdfErro
     Ok(section)
 }
 
+/// An entry has twenty bytes, each in its place (7.5.4). A reader that stumbles over one looks for objects by itself, and may find others.
 fn table_entry(parser: &mut Parser<'_>) -> Result<Entry, PdfError> {
-    parser.skip_space();
-    let offset = parser.natural()?;
-    parser.skip_space();
-    let generation = parser.natural()?;
-    parser.skip_space();
-    if parser.keyword("f").is_ok() {
-        return Ok(Entry::Free);
+    let wrong = PdfError::Syntax(parser.at);
+    let line = parser.exactly::<20>()?;
+    let [offset @ .., b' ', a, b, c, d, e, b' ', kind, first, second] = line else { return Err(wrong) };
+    if !matches!((first, second), (b' ', b'\r' | b'\n') | (b'\r', b'\n')) {
+        return Err(wrong);
     }
-    parser.keyword("n")?;
-    let generation = u16::try_from(generation).map_err(|_| PdfError::Syntax(parser.at))?;
-    Ok(if offset == 0 { Entry::Free } else { Entry::At { offset, generation } })
+    let offset = digits(offset).ok_or(wrong)?;
+    let generation = digits(&[*a, *b, *c, *d, *e]).ok_or(wrong)?;
+    match kind {
+        b'f' => Ok(Entry::Free),
+        b'n' if offset == 0 => Ok(Entry::Free),
+        b'n' => Ok(Entry::At { offset, generation: u16::try_from(generation).map_err(|_| wrong)? }),
+        _ => Err(wrong),
+    }
+}
+
+/// The number that a few digits make.
+fn digits(digits: &[u8]) -> Option<usize> {
+    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + usize::from(digit - b'0')))
 }
 
 fn insert(entries: &mut BTreeMap<u32, Entry>, number: usize, entry: Entry) -> Result<(), PdfError> {
