@@ -9,7 +9,7 @@ const DEEPEST: usize = 48;
 /// Longest name, in bytes (ISO 32000-1, annex C has 127).
 const LONGEST_NAME: usize = 1024;
 /// How many bytes can be passed over, one by one, in about the time of a step.
-const PASSED_A_STEP: usize = 16;
+const PASSED_A_STEP: usize = 4;
 /// How many bytes can be compared or digested in about the time of a step.
 pub(in crate::verify) const BYTES_A_STEP: usize = 64;
 /// Most digits of a whole number.
