@@ -258,12 +258,26 @@ pub fn signer_of(data: &SignedData, pool: &[Certificate]) -> Option<Certificate>
 pub fn existing(file: &File<'_>) -> Result<Vec<Existing>, FileError> {
     let mut found = Vec::new();
     for field in field::fields(file)? {
-        let Some(signature) = field.signature else { continue };
-        let Some(dictionary) = file.dictionary(&signature.into())? else { continue };
+        if !field.is_signed() {
+            continue;
+        }
+        // What is there and can not be read is told: a level holds for all signatures.
+        let unknown = Existing { field: field.name.clone(), id: field.id, end: 0, content: Content::Unknown };
+        let Some(signature) = field.signature else {
+            found.push(unknown);
+            continue;
+        };
+        let Some(dictionary) = file.dictionary(&signature.into())? else {
+            found.push(unknown);
+            continue;
+        };
         let range: Vec<i64> = file.array(&dictionary, "ByteRange")?.iter().filter_map(Object::as_integer).collect();
         let end = match range.as_slice() {
             [_, _, start, length] => start.saturating_add(*length),
-            _ => continue,
+            _ => {
+                found.push(unknown);
+                continue;
+            }
         };
         let contents = dictionary.get("Contents").and_then(Object::as_string).unwrap_or_default();
         let content = if dictionary.is("SubFilter", "ETSI.RFC3161") {
