@@ -303,6 +303,7 @@ impl Config {
         within("records.retention_years", tree.records.retention_years.into(), 1, 1000);
         within("signing.timeout_ms", tree.signing.timeout_ms, 100, 60_000);
         within("signing.prepared_minutes", tree.signing.prepared_minutes, 1, 10_080);
+        within("signing.renew_days", tree.signing.renew_days, 1, 3650);
         within("webhooks.timeout_ms", tree.webhooks.timeout_ms, 100, 60_000);
         within("access.remember_seconds", tree.access.remember_seconds, 0, 3600);
         within("telemetry.trace_percent", tree.telemetry.trace_percent, 0, 100);

@@ -1,15 +1,13 @@
 //! How signatures are made: servers, trust and keys.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
 use serde::Deserialize;
 
 use crate::pki::{Anchors, Certificate};
-use crate::signing::{Keys, Settings};
-use crate::telemetry::with_causes;
+use crate::signing::Settings;
 
 #[derive(Deserialize)]
 pub(super) struct SigningTable {
@@ -20,6 +18,7 @@ pub(super) struct SigningTable {
     keys_folder: String,
     pub(super) timeout_ms: u64,
     pub(super) prepared_minutes: u64,
+    pub(super) renew_days: u64,
 }
 
 /// The words of a list.
@@ -40,21 +39,15 @@ impl SigningTable {
         }
         let anchors = certificates("signing.trust_files", &self.trust_files, problems);
         let pool = certificates("signing.chain_files", &self.chain_files, problems);
-        let keys = match self.keys_folder.as_str() {
-            "" => Keys::default(),
-            folder => Keys::read(Path::new(folder)).unwrap_or_else(|error| {
-                problems.push(format!("`signing.keys_folder`: {}", with_causes(&error)));
-                Keys::default()
-            }),
-        };
         Settings {
             servers,
             anchors: Anchors::new(anchors),
             pool,
             hosts: words(&self.revocation_hosts).map(str::to_owned).collect(),
-            keys: Arc::new(keys),
+            keys: (!self.keys_folder.is_empty()).then(|| PathBuf::from(&self.keys_folder)),
             timeout: Duration::from_millis(self.timeout_ms),
             prepared: Duration::from_mins(self.prepared_minutes),
+            renew: Duration::from_hours(24 * self.renew_days.min(36_500)),
         }
     }
 }

@@ -105,6 +105,23 @@ fn entries(file: &File<'_>, store: &Dictionary, key: &str) -> Result<Vec<Vec<u8>
     Ok(found)
 }
 
+/// Until when a document proves itself by the newest time stamp over it: when the certificate of that ends, in seconds since 1970. Nothing without
+/// such a time stamp, or if its certificate is not at hand.
+///
+/// # Errors
+///
+/// The file is broken.
+pub fn proven_until(bytes: &[u8]) -> Result<Option<i64>, SignError> {
+    let file = File::read(bytes)?;
+    let newest = existing(&file)?.into_iter().rev().find_map(|one| match one.content {
+        Content::TimeStamp(token) => Some(token),
+        _ => None,
+    });
+    let Some(token) = newest else { return Ok(None) };
+    let pool = Proofs::stored(&file)?.read_certificates();
+    Ok(signer_of(token.signed_data(), &pool).map(|certificate| certificate.not_after()))
+}
+
 /// Adds proofs to the store of a file, in one revision; nothing if all of them are there.
 ///
 /// # Errors

@@ -175,6 +175,15 @@ impl Completed {
         &self.certificate
     }
 
+    /// The certificates beside it.
+    ///
+    /// # Errors
+    ///
+    /// The signed data are broken.
+    pub fn certificates(&self) -> Result<Vec<Certificate>, SignError> {
+        Ok(SignedData::from_der(&self.signed_data)?.certificates().to_vec())
+    }
+
     /// What a time stamp is asked for over: the signature (EN 319 122-1, 5.3).
     ///
     /// # Errors
