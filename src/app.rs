@@ -18,7 +18,7 @@ use crate::http::{Server, ServerError, ServerSettings};
 use crate::pipeline;
 use crate::pipeline::Pipeline;
 use crate::record::Records;
-use crate::signing::Signing;
+use crate::signing::{SetupError, Signing};
 use crate::store::{QueueError, Role, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::{TraceError, Traces};
@@ -63,9 +63,9 @@ pub enum ServeError {
     /// Nothing can be traced.
     #[error(transparent)]
     Traces(#[from] TraceError),
-    /// Nobody can be asked for time stamps.
-    #[error("the client for time-stamp servers can not be made")]
-    Signing(#[source] reqwest::Error),
+    /// Nothing can be signed.
+    #[error(transparent)]
+    Signing(#[from] SetupError),
     /// Tokens can not be checked.
     #[error(transparent)]
     Tokens(#[from] access::ClientError),
@@ -117,7 +117,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         pool: config.signing.pool.clone(),
         fetcher: fetcher.transpose()?,
     };
-    let signing = Signing::new(records.clone(), pipeline.clone(), config.signing).map_err(ServeError::Signing)?;
+    let signing = Signing::new(records.clone(), pipeline.clone(), config.signing)?;
     let scrape = http::Scrape { metrics: Metrics::start()?, pipeline: pipeline.clone(), audit: audit.health() };
     let metrics = match config.metrics_bind {
         Some(address) => {
@@ -170,8 +170,8 @@ async fn run(config: Config) -> Result<(), ServeError> {
         }
         phase.serve();
         tracing::info!("ready");
-        let looking_after = tokio::spawn(records.look_after(audit, stopping.clone()));
-        let raising = tokio::spawn(signing.look_after(stopping.clone()));
+        let looking_after = tokio::spawn(records.look_after(stopping.clone()));
+        let raising = tokio::spawn(signing.look_after(audit, stopping.clone()));
         let at_work = jobs.start(stopping);
         served.await;
         // Another service takes the chunks that are not begun.

@@ -9,7 +9,9 @@ use crate::config::Config;
 use crate::http;
 use crate::pipeline::{self, GOLDEN, ProduceError};
 use crate::render::Engine;
+use crate::signing;
 use crate::store::{Role, Store};
+use crate::telemetry::with_causes;
 use crate::worker::{Landlock, Pool, Settings};
 
 /// Longest wait for a Redis, or for the keys of an issuer.
@@ -53,6 +55,7 @@ pub fn examine(config: Config) -> Result<Vec<Finding>, ServeError> {
     runtime.block_on(async {
         findings.extend(workers(&config).await);
         findings.extend(door(&config).await);
+        findings.extend(signing_keys(&config.signing).await);
         findings.push(cache(config).await);
     });
     Ok(findings)
@@ -164,6 +167,31 @@ async fn keys(store: &Store) -> Finding {
         Err(error) => State::Fault(error.to_string()),
     };
     finding(what, state)
+}
+
+/// Keys that plans and agreements are signed with: how many there are, and one line for each that ends soon or can not be used.
+async fn signing_keys(settings: &signing::Settings) -> Vec<Finding> {
+    if settings.keys.is_none() {
+        return Vec::new();
+    }
+    let keys = match signing::examine(settings).await {
+        Ok(keys) => keys,
+        Err(error) => return vec![finding("signing keys: they can be read", State::Fault(with_causes(&error)))],
+    };
+    let usable = keys.iter().filter(|key| key.fault.is_none()).count();
+    let mut findings = vec![finding(&format!("signing keys: {usable} of {} can be used", keys.len()), State::Ok)];
+    for key in keys {
+        let what = format!("signing keys: `{}` of `{}` can be used, and goes on for a while", key.name, key.tenant);
+        match key.fault {
+            Some(fault) => findings.push(finding(&what, State::Fault(fault))),
+            None if key.ends.is_some_and(|end| end <= access::now() + SOON) => findings.push(finding(
+                &what,
+                State::Warning("its certificate ends within 30 days; put its successor into `signing.keys_folder`"),
+            )),
+            None => {}
+        }
+    }
+    findings
 }
 
 /// Tokens, keys and documents end at a time, and several services have to agree on it.

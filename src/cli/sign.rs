@@ -11,17 +11,17 @@ use super::names::LocaleName;
 use super::{Failure, runtime};
 use crate::access::now;
 use crate::outgoing::http_client;
+use crate::pki::Anchors;
 use crate::pki::fetch::{Fetcher, Patience, Policy};
-use crate::pki::{Anchors, Certificate};
+use crate::pki::revocation::Evidence;
 use crate::render::{Engine, Mark};
 use crate::sign::field::{self, FieldName, SignatureField};
 use crate::sign::file::File;
 use crate::sign::key::{Checks, Signer};
 use crate::sign::level::{self, Level, Outcome, Services};
 use crate::sign::signature::{Request, Target};
-
-/// Most bytes of a file with a key or certificates.
-const LARGEST_KEY: u64 = 1 << 20;
+use crate::signing::{KeysError, read_certificates, read_signer};
+use crate::telemetry::with_causes;
 
 #[derive(Args)]
 pub(super) struct Sign {
@@ -115,7 +115,11 @@ pub(super) fn run(sign: &Sign) -> Result<(), Failure> {
         None => (invisible(sign, &bytes)?, None),
     };
     let anchors = sign.others.anchors()?;
+    let fetcher = fetcher()?;
+    let runtime = runtime()?;
     let checks = Checks { now: at, anchors: anchors.as_ref(), pool: &[], evidence: None };
+    let known = runtime.block_on(asked_for(&signer, &checks, level, &fetcher))?;
+    let checks = Checks { evidence: Some(&known), ..checks };
     signer.check(&checks).map_err(Failure::refused)?;
     let request = Request {
         field: target,
@@ -129,11 +133,23 @@ pub(super) fn run(sign: &Sign) -> Result<(), Failure> {
         chain: signer.chain(),
     };
     let none = Anchors::default();
-    let fetcher = fetcher()?;
     let services = sign.others.services(&fetcher, anchors.as_ref().unwrap_or(&none), at);
+    let services = Services { known: Some(&known), ..services };
     let signing = level::sign(&bytes, &request, &signer, &checks, level, Some(&services));
-    let outcome = runtime()?.block_on(signing).map_err(Failure::refused)?;
+    let outcome = runtime.block_on(signing).map_err(Failure::refused)?;
     keep(&outcome, level, &sign.output)
+}
+
+/// What is told of the chain of a key that may sign. At the level B-B nobody is asked, and who does not answer keeps nobody from signing.
+async fn asked_for(signer: &Signer, checks: &Checks<'_>, level: Level, fetcher: &Fetcher) -> Result<Evidence, Failure> {
+    let chain = match signer.chain().split_first() {
+        Some((own, others)) if level > Level::BB => checks.chain(own, others).map_err(Failure::refused)?,
+        _ => None,
+    };
+    Ok(match chain {
+        Some(chain) => fetcher.evidence(&chain).await.0,
+        None => Evidence::default(),
+    })
 }
 
 pub(super) fn renew(renew: &Renew) -> Result<(), Failure> {
@@ -164,7 +180,7 @@ impl Others {
     }
 
     fn services<'a>(&'a self, fetcher: &'a Fetcher, anchors: &'a Anchors, now: i64) -> Services<'a> {
-        Services { fetcher, servers: &self.tsa, anchors, pool: &[], label: "Tidsstempel", now }
+        Services { fetcher, servers: &self.tsa, anchors, pool: &[], known: None, label: "Tidsstempel", now }
     }
 }
 
@@ -172,7 +188,7 @@ impl Others {
 pub(super) fn anchors(files: &[PathBuf]) -> Result<Option<Anchors>, Failure> {
     let mut all = Vec::new();
     for path in files {
-        all.extend(certificates(path)?);
+        all.extend(read_certificates(path).map_err(unreadable)?);
     }
     Ok((!all.is_empty()).then(|| Anchors::new(all)))
 }
@@ -187,20 +203,6 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::told(format!("can not read `{}`: {error}", path.display())))
 }
 
-/// What a file of at most [`LARGEST_KEY`] bytes holds.
-fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let size = std::fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default();
-    if size > LARGEST_KEY {
-        return Err(Failure::refused(format!("`{}` is too large for a key or certificates", path.display())));
-    }
-    read(path).map(Zeroizing::new)
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
-    let bytes = read_secret(path)?;
-    Certificate::list(&bytes).map_err(|error| Failure::refused(format!("`{}`: {error}", path.display())))
-}
-
 fn signer(sign: &Sign) -> Result<Signer, Failure> {
     let password = match &sign.password_env {
         Some(name) => Some(Zeroizing::new(
@@ -209,15 +211,15 @@ fn signer(sign: &Sign) -> Result<Signer, Failure> {
         None => None,
     };
     let password = password.as_ref().map(|password| password.as_str());
-    let key = read_secret(&sign.key)?;
-    let read = if key.trim_ascii_start().starts_with(b"-----BEGIN") {
-        let own = sign.certificates.as_ref();
-        let own = own.ok_or_else(|| Failure::refused("a PEM key needs `--certificates CHAIN.pem`"))?;
-        Signer::from_pem(&key, password, &read_secret(own)?)
-    } else {
-        Signer::from_pkcs12(&key, password.unwrap_or_default())
-    };
-    read.map_err(Failure::refused)
+    read_signer(&sign.key, sign.certificates.as_deref(), password).map_err(|error| match error {
+        KeysError::Alone(_) => Failure::refused("a PEM key needs `--certificates CHAIN.pem`"),
+        error => unreadable(error),
+    })
+}
+
+/// A file that can not be read is told as such; one that holds something else is refused.
+fn unreadable(error: KeysError) -> Failure {
+    if matches!(error, KeysError::File { .. }) { Failure::caused(error) } else { Failure::refused(with_causes(&error)) }
 }
 
 /// The visible field that is to be signed, with its rectangle in points; nothing for one that is not to be seen.

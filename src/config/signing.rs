@@ -1,7 +1,6 @@
 //! How signatures are made: servers, trust and keys.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -9,8 +8,7 @@ use serde::Deserialize;
 
 use super::value::within;
 use crate::pki::{Anchors, Certificate};
-use crate::signing::{Keys, Settings};
-use crate::telemetry::with_causes;
+use crate::signing::Settings;
 
 #[derive(Deserialize)]
 pub(super) struct SigningTable {
@@ -22,6 +20,7 @@ pub(super) struct SigningTable {
     keys_folder: String,
     timeout_ms: u64,
     prepared_minutes: u64,
+    renew_days: u64,
 }
 
 /// The words of a list.
@@ -33,6 +32,7 @@ impl SigningTable {
     pub(super) fn settings(&self, problems: &mut Vec<String>) -> Settings {
         within(problems, "signing.timeout_ms", self.timeout_ms, 100, 60_000);
         within(problems, "signing.prepared_minutes", self.prepared_minutes, 1, 10_080);
+        within(problems, "signing.renew_days", self.renew_days, 1, 3650);
         let mut servers = Vec::new();
         for url in words(&self.time_stamp_urls) {
             match Url::parse(url) {
@@ -44,22 +44,16 @@ impl SigningTable {
         }
         let anchors = certificates("signing.trust_files", &self.trust_files, problems);
         let pool = certificates("signing.chain_files", &self.chain_files, problems);
-        let keys = match self.keys_folder.as_str() {
-            "" => Keys::default(),
-            folder => Keys::read(Path::new(folder)).unwrap_or_else(|error| {
-                problems.push(format!("`signing.keys_folder`: {}", with_causes(&error)));
-                Keys::default()
-            }),
-        };
         Settings {
             servers,
             anchors: Anchors::new(anchors),
             pool,
             hosts: words(&self.revocation_hosts).map(str::to_owned).collect(),
             fetch_to_verify: self.fetch_to_verify,
-            keys: Arc::new(keys),
+            keys: (!self.keys_folder.is_empty()).then(|| PathBuf::from(&self.keys_folder)),
             timeout: Duration::from_millis(self.timeout_ms),
             prepared: Duration::from_mins(self.prepared_minutes),
+            renew: Duration::from_hours(24 * self.renew_days.min(36_500)),
         }
     }
 }

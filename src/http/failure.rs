@@ -187,6 +187,7 @@ impl Statuses for OfSignature {
             409,
             "It is in a state in which this can not be done; `allowed` has what can. Or it is not this signer's turn, or somebody else was first.",
         ),
+        (412, "It was changed since: its `ETag` is not in `If-Match`."),
         (413, "The body has more than 262144 bytes, or the signed file more than 16777216."),
         (415, "The body is of another media type, or it is compressed."),
         (

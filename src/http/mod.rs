@@ -18,6 +18,7 @@ mod payload;
 mod phase;
 mod problem;
 mod record;
+mod record_file;
 mod record_view;
 mod representation;
 mod server;
@@ -87,10 +88,12 @@ fn service(parts: Parts) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
         document::DocumentApi { pipeline: pipeline.clone(), audit: audit.clone() },
         stored::StoredApi { pipeline: pipeline.clone(), audit: audit.clone() },
         job::JobApi { jobs, audit: audit.clone(), phase: phase.clone() },
-        record::RecordApi::<AnnualPlan>::new(records.clone(), signing.clone(), audit.clone()),
-        record::RecordApi::<CooperationAgreement>::new(records.clone(), signing.clone(), audit.clone()),
-        signature::SignatureApi::<AnnualPlan>::new(signing.clone(), audit.clone()),
-        signature::SignatureApi::<CooperationAgreement>::new(signing, audit.clone()),
+        record::RecordApi::<AnnualPlan>::new(records.clone(), audit.clone()),
+        record::RecordApi::<CooperationAgreement>::new(records.clone(), audit.clone()),
+        record_file::RecordFileApi::<AnnualPlan>::new(records.clone(), signing.clone(), audit.clone()),
+        record_file::RecordFileApi::<CooperationAgreement>::new(records.clone(), signing.clone(), audit.clone()),
+        signature::SignatureApi::<AnnualPlan>::new(records.clone(), signing.clone(), audit.clone()),
+        signature::SignatureApi::<CooperationAgreement>::new(records.clone(), signing, audit.clone()),
         verify::VerifyApi::new(pipeline.clone(), records, audit.clone(), trust),
         kind::KindApi,
         audit::AuditApi { store: store.clone() },

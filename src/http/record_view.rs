@@ -288,6 +288,9 @@ pub(super) struct SigningView {
     /// Why a signer has declined.
     #[oai(skip_serializing_if_is_none)]
     decline_reason: Option<String>,
+    /// Until when the signed file proves itself: when the certificate of the newest time stamp over all of it ends. The service renews it before.
+    #[oai(skip_serializing_if_is_none)]
+    proven_until: Option<i64>,
     /// Who signs, in order.
     signers: Vec<SignerView>,
 }
@@ -299,6 +302,7 @@ impl From<Signing> for SigningView {
             in_order: signing.in_order,
             level: signing.level,
             decline_reason: signing.reason,
+            proven_until: signing.proven_until,
             signers: signing.signers.into_iter().map(Into::into).collect(),
         }
     }

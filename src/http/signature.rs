@@ -1,4 +1,4 @@
-//! Signing plans and agreements: with keys of the tenant, or by somebody else in two steps. Described and reached twice, as their records are.
+//! Signing plans and agreements: who is to, with keys of the tenant, or by somebody else in two steps. Described and reached twice, as their records are.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -6,24 +6,28 @@ use std::marker::PhantomData;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method};
-use poem_openapi::param::Path;
+use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
-use super::caller::{Caller, ToSign};
+use super::caller::{Caller, ToSign, ToWritePlans};
 use super::failure::{Failure, OfSignature};
 use super::negotiate;
 use super::payload::Small;
 use super::problem::Problem;
-use super::record::{RecordKind, Shown, name_operations};
+use super::record::{self, Change, RecordKind, Shown, name_operations, wanted};
+use super::record_view::{DeclineBody, SigningBody};
 use crate::audit::Audit;
 use crate::pki::Certificate;
-use crate::record::Record;
+use crate::record::{Record, Records};
 use crate::signing::{Completion, Order, Preparation, Signing, SigningError, Who};
 
 /// What operations are called below, and of plans and of agreements.
-const NAMES: [(&str, [&str; 2]); 3] = [
+const NAMES: [(&str, [&str; 2]); 6] = [
+    ("start", ["start_plan_signing", "start_agreement_signing"]),
+    ("decline", ["decline_plan", "decline_agreement"]),
+    ("withdraw", ["withdraw_plan_signing", "withdraw_agreement_signing"]),
     ("sign", ["sign_plan", "sign_agreement"]),
     ("prepare", ["prepare_plan_signature", "prepare_agreement_signature"]),
     ("complete", ["complete_plan_signature", "complete_agreement_signature"]),
@@ -159,8 +163,8 @@ enum Prepared {
 pub(super) struct SignatureApi<T>(Operations<T>);
 
 impl<T: RecordKind> SignatureApi<T> {
-    pub(super) fn new(signing: Signing, audit: Audit) -> Self {
-        Self(Operations { signing, audit, kind: PhantomData })
+    pub(super) fn new(records: Records, signing: Signing, audit: Audit) -> Self {
+        Self(Operations { records, signing, audit, kind: PhantomData })
     }
 }
 
@@ -179,6 +183,7 @@ impl<T: RecordKind> OpenApi for SignatureApi<T> {
 }
 
 struct Operations<T> {
+    records: Records,
     signing: Signing,
     audit: Audit,
     kind: PhantomData<T>,
@@ -203,6 +208,58 @@ pub(super) async fn note(
 
 #[OpenApi(prefix_path = T::PATH, tag = "T::TAG")]
 impl<T: RecordKind> Operations<T> {
+    /// Names those who are to sign the newest version, which is final.
+    #[oai(path = "/:id/signing", method = "post", operation_id = "start")]
+    async fn start_signing(
+        &self,
+        caller: Caller<ToWritePlans>,
+        headers: &HeaderMap,
+        id: Path<String>,
+        /// The `ETag` of what the caller has seen; 412 when it was changed since.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: Small<SigningBody>,
+    ) -> Change {
+        let condition = wanted(&if_match);
+        let start = body.0.into();
+        let change = self.records.start_signing(&caller.principal.tenant, T::KIND, &id, &start, &condition);
+        record::note(&self.audit, &caller, headers, "start signing", change).await
+    }
+
+    /// Notes that a signer declines. That ends the signing; a new version can be made then.
+    #[oai(path = "/:id/signing/decline", method = "post", operation_id = "decline")]
+    async fn decline(
+        &self,
+        caller: Caller<ToWritePlans>,
+        headers: &HeaderMap,
+        id: Path<String>,
+        /// The `ETag` of what the caller has seen; 412 when it was changed since.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: Small<DeclineBody>,
+    ) -> Change {
+        let condition = wanted(&if_match);
+        let decline = body.0.into();
+        let change = self.records.decline(&caller.principal.tenant, T::KIND, &id, &decline, &condition);
+        record::note(&self.audit, &caller, headers, "decline signing", change).await
+    }
+
+    /// Calls the signing off, if nobody has signed: back to final.
+    #[oai(path = "/:id/signing", method = "delete", operation_id = "withdraw")]
+    async fn withdraw(
+        &self,
+        caller: Caller<ToWritePlans>,
+        headers: &HeaderMap,
+        id: Path<String>,
+        /// The `ETag` of what the caller has seen; 412 when it was changed since.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Change {
+        let condition = wanted(&if_match);
+        let change = self.records.withdraw(&caller.principal.tenant, T::KIND, &id, &condition);
+        record::note(&self.audit, &caller, headers, "withdraw signing", change).await
+    }
+
     /// Signs with a key of the organisation, for a signer who is asked to. The file gets the level that was wished for when signing began; if a server
     /// does not answer it is raised later.
     #[oai(path = "/:id/signatures", method = "post", operation_id = "sign")]
@@ -211,11 +268,15 @@ impl<T: RecordKind> Operations<T> {
         caller: Caller<ToSign>,
         headers: &HeaderMap,
         id: Path<String>,
+        /// The `ETag` of what the caller has seen; 412 when it was changed since.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
         body: Small<SignBody>,
     ) -> Signed {
         let SignBody { key, signatory, field, reason, location, certify } = body.0;
         let order = Order { who: who(signatory, field), reason, location, certify };
-        let change = self.signing.sign(&caller.principal.tenant, T::KIND, &id, (&key, order));
+        let condition = wanted(&if_match);
+        let change = self.signing.sign(&caller.principal.tenant, T::KIND, &id, (&key, order), &condition);
         note(&self.audit, &caller, headers, "sign record", change).await
     }
 
@@ -226,6 +287,9 @@ impl<T: RecordKind> Operations<T> {
         caller: Caller<ToSign>,
         headers: &HeaderMap,
         id: Path<String>,
+        /// The `ETag` of what the caller has seen; 412 when it was changed since.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
         body: Small<PrepareBody>,
     ) -> Result<Prepared, Failure<OfSignature>> {
         let line = caller.line(&self.audit)?;
@@ -234,7 +298,8 @@ impl<T: RecordKind> Operations<T> {
         let told = |error: SigningError| Problem::of_signing(&error, asked);
         let chain = pem.as_deref().map_or(Ok(Vec::new()), certificates).map_err(told)?;
         let order = Order { who: who(signatory, field), reason, location, certify };
-        let prepared = self.signing.prepare(&caller.principal.tenant, T::KIND, &id, (order, chain));
+        let condition = wanted(&if_match);
+        let prepared = self.signing.prepare(&caller.principal.tenant, T::KIND, &id, (order, chain), &condition);
         let prepared = Box::pin(prepared).await.map_err(told)?;
         line.write("prepare signature", &format!("record {}", id.as_str()), "done");
         Ok(Prepared::Prepared(Json(prepared.into())))
@@ -249,11 +314,15 @@ impl<T: RecordKind> Operations<T> {
         id: Path<String>,
         /// What was prepared.
         prepared: Path<String>,
+        /// The `ETag` of what the caller has seen; 412 when it was changed since.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
         body: Small<CompleteBody>,
     ) -> Signed {
+        let condition = wanted(&if_match);
         let change = async {
             let completion = body.0.completion()?;
-            self.signing.complete(&caller.principal.tenant, T::KIND, &id, (&prepared, completion)).await
+            self.signing.complete(&caller.principal.tenant, T::KIND, &id, (&prepared, completion), &condition).await
         };
         note(&self.audit, &caller, headers, "complete signature", change).await
     }

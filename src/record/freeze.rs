@@ -34,8 +34,7 @@ impl Records {
         id: &str,
         condition: &Condition,
     ) -> Result<Record, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
-        opened.check(condition)?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         let to = opened.after(Step::Finalise, "only a draft can be made final")?;
         let number = opened.version.number;
         if Facts::open(&opened.vault, number, opened.version.facts.clone())?.status != Status::Final {
@@ -58,10 +57,8 @@ impl Records {
             file: opened.vault.seal("document", number, &made.bytes).ok_or(RecordError::Sealed)?,
             retention_until: self.retention_from(step.at),
         };
-        if !self.store().freeze_record(id, opened.record.revision, step, frozen).await? {
-            return Err(condition.lost());
-        }
-        self.find(tenant, kind, id).await
+        let is_made = self.store().freeze_record(id, opened.record.revision, step, frozen).await?;
+        self.changed(tenant, kind, id, condition, is_made).await
     }
 
     /// The document of a body, made by the pipeline.

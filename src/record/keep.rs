@@ -1,7 +1,7 @@
 //! What keeps a record, and its end: legal hold, retention, deleting.
 
 use super::state::State;
-use super::{Condition, Record, RecordError, Records};
+use super::{Condition, Facts, Record, RecordError, Records};
 use crate::access::now;
 use crate::document::Kind;
 use crate::telemetry::with_causes;
@@ -20,14 +20,11 @@ impl Records {
         reason: &str,
         condition: &Condition,
     ) -> Result<Record, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
-        opened.check(condition)?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         let sealed = opened.vault.seal("hold", 0, reason.as_bytes()).ok_or(RecordError::Sealed)?;
         let since = opened.record.held_at.unwrap_or_else(now);
-        if !self.store().hold_record(id, opened.record.revision, Some((since, sealed)), now()).await? {
-            return Err(condition.lost());
-        }
-        self.find(tenant, kind, id).await
+        let is_made = self.store().hold_record(id, opened.record.revision, Some((since, sealed)), now()).await?;
+        self.changed(tenant, kind, id, condition, is_made).await
     }
 
     /// Holds a record no longer.
@@ -41,15 +38,43 @@ impl Records {
         id: &str,
         condition: &Condition,
     ) -> Result<Record, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
-        opened.check(condition)?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         if opened.record.held_at.is_none() {
             return Err(RecordError::NotHeld);
         }
-        if !self.store().hold_record(id, opened.record.revision, None, now()).await? {
-            return Err(condition.lost());
+        let is_made = self.store().hold_record(id, opened.record.revision, None, now()).await?;
+        self.changed(tenant, kind, id, condition, is_made).await
+    }
+
+    /// Discards the newest version, a draft, and drafts before it, so that the version that was made final last is the newest again.
+    ///
+    /// # Errors
+    /// [`RecordError::NotNow`] if it is no draft, or none was ever final: then the record is deleted. [`RecordError::Held`] while it is held.
+    pub async fn discard(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: &str,
+        condition: &Condition,
+    ) -> Result<Record, RecordError> {
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
+        let not_now = |why| Err(RecordError::NotNow { state: opened.state, why });
+        if opened.state != State::Draft {
+            return not_now("only a draft can be discarded");
         }
-        self.find(tenant, kind, id).await
+        if opened.record.held_at.is_some() {
+            return Err(RecordError::Held);
+        }
+        let versions = self.store().versions(id).await?;
+        let Some(last) = versions.into_iter().find(|version| version.final_at.is_some()) else {
+            return not_now("no version was ever final; delete the record");
+        };
+        let terms = self.terms(tenant, &Facts::open(&opened.vault, last.number, last.facts)?)?;
+        let is_made = self.store().discard_versions(id, opened.record.revision, last.number, terms, now()).await?;
+        if is_made {
+            self.forget_journal().await;
+        }
+        self.changed(tenant, kind, id, condition, is_made).await
     }
 
     /// Deletes a record with all its versions: one of nothing but drafts, or one whose time is over.
@@ -63,8 +88,7 @@ impl Records {
         id: &str,
         condition: &Condition,
     ) -> Result<(), RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
-        opened.check(condition)?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         if opened.record.held_at.is_some() {
             return Err(RecordError::Held);
         }
@@ -82,9 +106,13 @@ impl Records {
             return Err(condition.lost());
         }
         // With its row the key is gone; this is only tidier.
-        if let Err(error) = self.store().forget_journal().await {
-            tracing::warn!(error = with_causes(&error), "a deleted record stays in the journal for a while");
-        }
+        self.forget_journal().await;
         Ok(())
+    }
+
+    async fn forget_journal(&self) {
+        if let Err(error) = self.store().forget_journal().await {
+            tracing::warn!(error = with_causes(&error), "what was deleted stays in the journal for a while");
+        }
     }
 }

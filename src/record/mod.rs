@@ -33,6 +33,7 @@ pub use read::{Changes, Content, Fetched, MOST_BYTES};
 pub use reproduce::Reproduced;
 use seen::Seen;
 pub use signature::{Base, Made, MadeElsewhere, Prepared, ToRaise};
+pub(crate) use signing::entry_of_service;
 pub use signing::{DEFAULT_DAYS, Decline, NewSigner, Reason, Start, field_of};
 use state::{State, Step};
 pub use write::{NewRecord, Written};
@@ -179,6 +180,8 @@ pub struct Signing {
     pub level: Option<String>,
     /// Why a signer has declined.
     pub reason: Option<String>,
+    /// Until when the signed file proves itself by the newest time stamp over all of it, when that was looked at.
+    pub proven_until: Option<i64>,
     /// Who signs.
     pub signers: Vec<Signer>,
 }
@@ -371,6 +374,33 @@ impl Records {
         Ok(opened)
     }
 
+    /// The newest version of a record that is about to be changed, if the record is as the caller has seen it.
+    async fn open_as_seen(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: &str,
+        condition: &Condition,
+    ) -> Result<Opened, RecordError> {
+        let opened = self.open(tenant, kind, id, None).await?;
+        match condition {
+            Condition::OneOf(revisions) if !revisions.contains(&opened.record.revision) => Err(RecordError::Lost),
+            _ => Ok(opened),
+        }
+    }
+
+    /// A record after a change; or, if that was not made, that the record was no longer as it was read.
+    async fn changed(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: &str,
+        condition: &Condition,
+        is_made: bool,
+    ) -> Result<Record, RecordError> {
+        if is_made { self.find(tenant, kind, id).await } else { Err(condition.lost()) }
+    }
+
     fn opened(&self, found: FoundRecord) -> Result<Opened, RecordError> {
         let FoundRecord { record, version } = found;
         let vault = Vault::open(self.key()?, WHAT, &record.id, &record.tenant, record.key.clone());
@@ -412,6 +442,7 @@ impl Records {
             in_order: row.in_order != 0,
             level: row.level,
             reason: row.reason,
+            proven_until: row.proven_until,
             signers,
         });
         Ok(Version {
@@ -432,14 +463,6 @@ impl Records {
 }
 
 impl Opened {
-    /// Looks whether the record is as the caller has seen it.
-    fn check(&self, condition: &Condition) -> Result<(), RecordError> {
-        match condition {
-            Condition::OneOf(revisions) if !revisions.contains(&self.record.revision) => Err(RecordError::Lost),
-            _ => Ok(()),
-        }
-    }
-
     /// Where a step leads from the state of the version.
     fn after(&self, step: Step, why: &'static str) -> Result<State, RecordError> {
         self.state.after(step).ok_or(RecordError::NotNow { state: self.state, why })

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::facts::SignatoryFacts;
 use super::state::Step;
 use super::write::superseded_by;
-use super::{KINDS, MOST_BYTES, Opened, Record, RecordError, Records, signing};
+use super::{Condition, KINDS, MOST_BYTES, Opened, Record, RecordError, Records, signing};
 use crate::access::now;
 use crate::document::Kind;
 use crate::seal::{self, Vault};
@@ -63,6 +63,10 @@ pub struct ToRaise {
     pub kind: Kind,
     /// The revision of the record.
     pub revision: i64,
+    /// How many revisions of the file there were.
+    pub revisions: i64,
+    /// Whether all have signed.
+    pub is_whole: bool,
     /// The file.
     pub bytes: Bytes,
     /// The level that was wished for.
@@ -80,6 +84,8 @@ pub struct Prepared {
     pub field: String,
     /// Until when it can be completed.
     pub deadline: i64,
+    /// The revision of the record.
+    pub revision: i64,
     /// What is needed for that.
     pub body: Vec<u8>,
 }
@@ -90,13 +96,21 @@ fn evidence_of(field: &str) -> String {
 }
 
 impl Records {
-    /// The file that the next signature goes on.
+    /// The file that the next signature goes on, the one in a field whose signer's turn it is.
     ///
     /// # Errors
-    /// [`RecordError::NotNow`] unless the newest version is being signed.
-    pub async fn base(&self, tenant: &Tenant, kind: Kind, id: &str) -> Result<Base, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
+    /// [`RecordError::NotNow`] unless the newest version is being signed and this signature is waited for, now.
+    pub async fn base(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: &str,
+        field: &str,
+        condition: &Condition,
+    ) -> Result<Base, RecordError> {
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         opened.after(Step::Sign, "nobody is asked to sign it")?;
+        self.check_turn(&opened, field).await?;
         let (number, revisions) = (opened.version.number, opened.version.revisions);
         let form = if revisions > 0 { SIGNED } else { DOCUMENT };
         let sealed = self.store().record_file(id, number, form).await?.ok_or(RecordError::Unknown)?;
@@ -115,11 +129,11 @@ impl Records {
         tenant: &Tenant,
         kind: Kind,
         id: &str,
-        revision: i64,
+        (revision, condition): (i64, &Condition),
         made: Made,
         pending: Option<&str>,
     ) -> Result<Record, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         let to = opened.after(Step::Sign, "nobody is asked to sign it")?;
         self.check_turn(&opened, &made.field).await?;
         let file = signed_file(&opened, &made.bytes)?;
@@ -127,10 +141,7 @@ impl Records {
         let step = opened.step_to(to, &supersedes);
         let (retention, signature) = (self.retention_from(step.at), new_signature(&opened, made)?);
         let kept = self.store().keep_signature(id, revision, (step, retention), file, signature, pending).await?;
-        if kept == KeptSignature::Refused {
-            return Err(RecordError::Changed);
-        }
-        self.find(tenant, kind, id).await
+        self.changed(tenant, kind, id, condition, kept != KeptSignature::Refused).await
     }
 
     /// Keeps a file that was signed elsewhere: with it the version is signed.
@@ -157,10 +168,8 @@ impl Records {
         let supersedes = superseded_by(to);
         let step = opened.step_to(to, &supersedes);
         let finish = (step, self.retention_from(step.at));
-        if !self.store().finish_signed(id, revision, finish, file, kept).await? {
-            return Err(RecordError::Changed);
-        }
-        self.find(tenant, kind, id).await
+        let is_done = self.store().finish_signed(id, revision, finish, file, kept).await?;
+        self.changed(tenant, kind, id, &Condition::Any, is_done).await
     }
 
     /// Keeps a revision of a signed file that raises its signatures, each by its field to a level, and when the next try is due. Without a file only
@@ -184,10 +193,8 @@ impl Records {
         let file = bytes.map(|bytes| signed_file(&opened, bytes)).transpose()?;
         let levels: Vec<_> =
             levels.iter().map(|(field, level, after)| (field.clone(), level.name().to_owned(), *after)).collect();
-        if !self.store().raise_signatures(id, revision, number, file, &levels, now()).await? {
-            return Err(RecordError::Changed);
-        }
-        self.find(tenant, kind, id).await
+        let is_done = self.store().raise_signatures(id, revision, number, file, &levels, now()).await?;
+        self.changed(tenant, kind, id, &Condition::Any, is_done).await
     }
 
     /// The signed file of a version with signatures that are to be raised; nothing if it is gone.
@@ -207,6 +214,8 @@ impl Records {
             tenant: Tenant::named(opened.record.tenant.clone()),
             kind: KINDS.into_iter().find(|kind| kind.name() == opened.record.kind).ok_or(RecordError::Sealed)?,
             revision: opened.record.revision,
+            revisions: opened.version.revisions,
+            is_whole: opened.version.signed_at.is_some(),
             bytes: bytes.into(),
             wished,
             levels: levels.collect(),
@@ -243,26 +252,40 @@ impl Records {
         if !self.store().add_pending(pending, opened.state.name()).await? {
             return Err(RecordError::Changed);
         }
-        Ok(Prepared { id: name, field: field.to_owned(), deadline, body: body.to_vec() })
+        let revision = opened.record.revision;
+        Ok(Prepared { id: name, field: field.to_owned(), deadline, revision, body: body.to_vec() })
     }
 
-    /// Something prepared, if it can still be completed.
+    /// Something prepared, if it can still be completed, and now.
     ///
     /// # Errors
-    /// [`RecordError::Unknown`] if it was completed or its time is over.
+    /// [`RecordError::Unknown`] if it was completed or its time is over; [`RecordError::NotNow`] if another signer is to sign first;
+    /// [`RecordError::Changed`] if it was prepared on a file that is another by now.
     pub async fn prepared(
         &self,
         tenant: &Tenant,
         kind: Kind,
         id: &str,
         pending: &str,
+        condition: &Condition,
     ) -> Result<Prepared, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         let row = self.store().pending(pending, now()).await?;
         let row = row.filter(|row| row.record == id && row.version == opened.version.number);
         let row = row.ok_or(RecordError::Unknown)?;
+        opened.after(Step::Sign, "nobody is asked to sign it")?;
+        self.check_turn(&opened, &row.field).await?;
+        if row.base != opened.version.revisions {
+            return Err(RecordError::Changed);
+        }
         let body = opened.vault.unseal(&format!("pending {pending}"), row.version, row.body);
-        Ok(Prepared { id: row.id, field: row.field, deadline: row.deadline, body: body.ok_or(RecordError::Sealed)? })
+        Ok(Prepared {
+            id: row.id,
+            field: row.field,
+            deadline: row.deadline,
+            revision: opened.record.revision,
+            body: body.ok_or(RecordError::Sealed)?,
+        })
     }
 
     /// Looks whether the signature of a field is waited for, now.

@@ -10,7 +10,6 @@ use super::facts::{Facts, SignatoryFacts};
 use super::state::{State, Step};
 use super::{Condition, Opened, Record, RecordError, Records, Signer};
 use crate::access::now;
-use crate::audit::Audit;
 use crate::document::Kind;
 use crate::seal::Vault;
 use crate::sign::level::Level;
@@ -146,8 +145,7 @@ impl Records {
         start: &Start,
         condition: &Condition,
     ) -> Result<Record, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
-        opened.check(condition)?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         let to = opened
             .after(Step::StartSigning, "only a version that is final, and not being signed yet, can be signed")?;
         let number = opened.version.number;
@@ -171,10 +169,8 @@ impl Records {
         let step = opened.step_to(to, &[]);
         let deadline = step.at + i64::from(start.days) * DAY;
         let signing = NewSigning { deadline, in_order: start.in_order, level: start.level.name(), signers };
-        if !self.store().begin_signing(id, opened.record.revision, step, signing).await? {
-            return Err(condition.lost());
-        }
-        self.find(tenant, kind, id).await
+        let is_made = self.store().begin_signing(id, opened.record.revision, step, signing).await?;
+        self.changed(tenant, kind, id, condition, is_made).await
     }
 
     /// Notes that a signer declines, which ends the signing.
@@ -189,8 +185,7 @@ impl Records {
         decline: &Decline,
         condition: &Condition,
     ) -> Result<Record, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
-        opened.check(condition)?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         let to = opened.after(Step::Decline, "nobody is asked to sign it")?;
         let number = opened.version.number;
         let facts = Facts::open(&opened.vault, number, opened.version.facts.clone())?;
@@ -207,10 +202,8 @@ impl Records {
         }
         let end = SigningEnd::Declined { field: &field, reason: decline.reason.name() };
         let step = opened.step_to(to, &[]);
-        if !self.store().end_signing(id, opened.record.revision, step, end).await? {
-            return Err(condition.lost());
-        }
-        self.find(tenant, kind, id).await
+        let is_made = self.store().end_signing(id, opened.record.revision, step, end).await?;
+        self.changed(tenant, kind, id, condition, is_made).await
     }
 
     /// Calls the signing off: back to final, if nobody has signed.
@@ -224,28 +217,28 @@ impl Records {
         id: &str,
         condition: &Condition,
     ) -> Result<Record, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
-        opened.check(condition)?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         let to = opened.after(Step::Withdraw, "nobody is asked to sign it")?;
         if opened.version.revisions > 0 {
             return Err(RecordError::NotNow { state: opened.state, why: "somebody has signed already" });
         }
         let step = opened.step_to(to, &[]);
-        if !self.store().end_signing(id, opened.record.revision, step, SigningEnd::Withdrawn).await? {
-            return Err(condition.lost());
-        }
-        self.find(tenant, kind, id).await
+        let is_made = self.store().end_signing(id, opened.record.revision, step, SigningEnd::Withdrawn).await?;
+        self.changed(tenant, kind, id, condition, is_made).await
     }
 
-    /// Ends the signing of a version whose time is over. That another has been quicker is as good.
-    pub(super) async fn expire(&self, opened: &Opened) -> Result<bool, RecordError> {
-        let Some(to) = opened.state.after(Step::Expire) else { return Ok(false) };
+    /// Ends the signing of a version whose time is over, and notes it, whoever has found out. That another has been quicker is as good.
+    pub(super) async fn expire(&self, opened: &Opened) -> Result<(), RecordError> {
+        let Some(to) = opened.state.after(Step::Expire) else { return Ok(()) };
         let step = opened.step_to(to, &[]);
-        Ok(self.store().end_signing(&opened.record.id, opened.record.revision, step, SigningEnd::Expired).await?)
+        let (id, number) = (&opened.record.id, opened.version.number);
+        let entry = entry_of_service(&opened.record.tenant, "expire signing", id, number);
+        self.store().end_signing(id, opened.record.revision, step, SigningEnd::Expired(&entry)).await?;
+        Ok(())
     }
 
     /// Looks every few seconds for versions whose time to be signed is over, until it is told to stop.
-    pub async fn look_after(self, audit: Audit, mut stopped: watch::Receiver<bool>) {
+    pub async fn look_after(self, mut stopped: watch::Receiver<bool>) {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -253,30 +246,32 @@ impl Records {
                 _ = ticks.tick() => {}
                 _ = stopped.wait_for(|stop| *stop) => return,
             }
-            if let Err(error) = self.expire_all(&audit).await {
+            if let Err(error) = self.expire_all().await {
                 tracing::warn!(error = with_causes(&error), "records can not be looked after");
             }
         }
     }
 
-    async fn expire_all(&self, audit: &Audit) -> Result<(), RecordError> {
+    async fn expire_all(&self) -> Result<(), RecordError> {
         self.store().drop_late_pending(now()).await?;
         for id in self.store().signings_due(State::Signing.name(), now()).await? {
             let Some(found) = self.store().record_with(&id, None).await? else { continue };
             let opened = self.opened(found)?;
-            let Ok(room) = audit.reserve() else { return Ok(()) };
-            if self.expire(&opened).await? {
-                room.enter(Entry {
-                    at: now(),
-                    tenant: opened.record.tenant.clone(),
-                    actor: "service".to_owned(),
-                    action: "expire signing".to_owned(),
-                    object: format!("record {id} version {}", opened.version.number),
-                    result: "done".to_owned(),
-                    request_id: "-".to_owned(),
-                });
-            }
+            self.expire(&opened).await?;
         }
         Ok(())
+    }
+}
+
+/// What is noted of what nobody asked for.
+pub(crate) fn entry_of_service(tenant: &str, action: &str, id: &str, number: i64) -> Entry {
+    Entry {
+        at: now(),
+        tenant: tenant.to_owned(),
+        actor: "service".to_owned(),
+        action: action.to_owned(),
+        object: format!("record {id} version {number}"),
+        result: "done".to_owned(),
+        request_id: "-".to_owned(),
     }
 }

@@ -101,8 +101,7 @@ impl Records {
         written: Written,
         condition: &Condition,
     ) -> Result<Record, RecordError> {
-        let opened = self.open(tenant, kind, id, None).await?;
-        opened.check(condition)?;
+        let opened = self.open_as_seen(tenant, kind, id, condition).await?;
         opened.after(Step::Replace, "it can not be replaced while it is being signed; withdraw that first")?;
         let number = opened.version.number + 1;
         if number > MOST_VERSIONS {
@@ -110,10 +109,8 @@ impl Records {
         }
         let version = self.new_version(tenant, &opened.vault, number, &written)?;
         let step = opened.step_to(opened.state.after(Step::Replace).unwrap_or(opened.state), &[]);
-        if !self.store().replace_record(id, opened.record.revision, step, version).await? {
-            return Err(condition.lost());
-        }
-        self.find(tenant, kind, id).await
+        let is_made = self.store().replace_record(id, opened.record.revision, step, version).await?;
+        self.changed(tenant, kind, id, condition, is_made).await
     }
 
     fn new_version(

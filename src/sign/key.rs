@@ -16,7 +16,7 @@ use super::cms::Algorithm;
 use super::container::{self, ContainerError, Secret};
 use crate::pki::certificate::CertificateError;
 use crate::pki::revocation::Evidence;
-use crate::pki::{Anchors, Certificate, ChainError, Purpose, chain, time};
+use crate::pki::{Anchors, Certificate, Chain, ChainError, Purpose, chain, time};
 
 /// Most certificates beside a key.
 const CERTIFICATES: usize = 16;
@@ -81,6 +81,15 @@ impl Checks<'_> {
     ///
     /// [`KeyError`] says why not.
     pub fn check(&self, certificate: &Certificate, others: &[Certificate]) -> Result<(), KeyError> {
+        self.chain(certificate, others).map(drop)
+    }
+
+    /// The chain of a certificate that may sign; nothing if nobody is told who could be trusted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Checks::check`].
+    pub fn chain(&self, certificate: &Certificate, others: &[Certificate]) -> Result<Option<Chain>, KeyError> {
         if Algorithm::of(certificate.public_key()).is_none() {
             return Err(KeyError::Kind(certificate.public_key().kind().name()));
         }
@@ -94,7 +103,7 @@ impl Checks<'_> {
         if !signs || certificate.is_authority() {
             return Err(KeyError::Usage);
         }
-        let Some(anchors) = self.anchors else { return Ok(()) };
+        let Some(anchors) = self.anchors else { return Ok(None) };
         let pool = [others, self.pool].concat();
         let chain = chain::build(certificate, &pool, anchors, self.now, Purpose::Signing)
             .map_err(|error| KeyError::Chain(Box::new(error)))?;
@@ -104,7 +113,7 @@ impl Checks<'_> {
                 return Err(KeyError::Revoked(one.subject().short()));
             }
         }
-        Ok(())
+        Ok(Some(chain))
     }
 }
 

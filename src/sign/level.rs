@@ -16,6 +16,7 @@ use super::proof::{self, Content, Existing, Proofs, signer_of};
 use super::signature::{self, Completed, Request};
 use crate::pki::chain::Fault;
 use crate::pki::fetch::{FetchError, Fetcher};
+use crate::pki::revocation::Evidence;
 use crate::pki::timestamp::{TimeStampRequest, TimeStampToken};
 use crate::pki::{Anchors, Certificate, Chain, ChainError, Purpose, chain};
 
@@ -82,6 +83,8 @@ pub struct Services<'a> {
     pub anchors: &'a Anchors,
     /// Certificates between, beside those in the file.
     pub pool: &'a [Certificate],
+    /// What was told of the signer before the signature was made, so that nobody is asked again.
+    pub known: Option<&'a Evidence>,
     /// What a screen reader says of the field of a time stamp, in the language of the document.
     pub label: &'a str,
     /// The time, in seconds since 1970.
@@ -267,7 +270,11 @@ impl Services<'_> {
             };
             proofs.add_certificates(chain.certificates());
             if !evidence.covers(&chain, leaf.at, self.now, LONGEST) {
-                let (fetched, failed) = self.fetcher.evidence(&chain).await;
+                let covers = |known: &&Evidence| known.covers(&chain, leaf.at, self.now, LONGEST);
+                let (fetched, failed) = match self.known.filter(covers) {
+                    Some(known) => (known.clone(), Vec::new()),
+                    None => self.fetcher.evidence(&chain).await,
+                };
                 proofs.add_evidence(&fetched);
                 evidence.crls.extend(fetched.crls);
                 evidence.responses.extend(fetched.responses);

@@ -105,6 +105,23 @@ fn entries(file: &File<'_>, store: &Dictionary, key: &str) -> Result<Vec<Vec<u8>
     Ok(found)
 }
 
+/// Until when a document proves itself by the newest time stamp over it: when the certificate of that ends, in seconds since 1970. Nothing without
+/// such a time stamp, or if its certificate is not at hand.
+///
+/// # Errors
+///
+/// The file is broken.
+pub fn proven_until(bytes: &[u8]) -> Result<Option<i64>, SignError> {
+    let file = File::read(bytes)?;
+    let newest = existing(&file)?.into_iter().rev().find_map(|one| match one.content {
+        Content::TimeStamp(token) => Some(token),
+        _ => None,
+    });
+    let Some(token) = newest else { return Ok(None) };
+    let pool = Proofs::stored(&file)?.read_certificates();
+    Ok(signer_of(token.signed_data(), &pool).map(|certificate| certificate.not_after()))
+}
+
 /// Adds proofs to the store of a file, in one revision; nothing if all of them are there.
 ///
 /// # Errors
@@ -258,12 +275,26 @@ pub fn signer_of(data: &SignedData, pool: &[Certificate]) -> Option<Certificate>
 pub fn existing(file: &File<'_>) -> Result<Vec<Existing>, FileError> {
     let mut found = Vec::new();
     for field in field::fields(file)? {
-        let Some(signature) = field.signature else { continue };
-        let Some(dictionary) = file.dictionary(&signature.into())? else { continue };
+        if !field.is_signed() {
+            continue;
+        }
+        // What is there and can not be read is told: a level holds for all signatures.
+        let unknown = Existing { field: field.name.clone(), id: field.id, end: 0, content: Content::Unknown };
+        let Some(signature) = field.signature else {
+            found.push(unknown);
+            continue;
+        };
+        let Some(dictionary) = file.dictionary(&signature.into())? else {
+            found.push(unknown);
+            continue;
+        };
         let range: Vec<i64> = file.array(&dictionary, "ByteRange")?.iter().filter_map(Object::as_integer).collect();
         let end = match range.as_slice() {
             [_, _, start, length] => start.saturating_add(*length),
-            _ => continue,
+            _ => {
+                found.push(unknown);
+                continue;
+            }
         };
         let contents = dictionary.get("Contents").and_then(Object::as_string).unwrap_or_default();
         let content = if dictionary.is("SubFilter", "ETSI.RFC3161") {

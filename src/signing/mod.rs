@@ -4,10 +4,14 @@
 //! [`crate::sign`] works on bytes, [`crate::record`] keeps versions; this brings the two together.
 
 mod elsewhere;
+mod examine;
 mod keys;
 mod order;
 mod raise;
+mod renew;
+mod revocation;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +30,15 @@ use crate::sign::SignError;
 use crate::sign::field;
 use crate::sign::file::File;
 use crate::sign::key::Checks;
-use crate::sign::level::{Level, Outcome, Services};
+use crate::sign::level::{Level, Missing, Outcome, Services};
 use crate::verify::text::NotTied;
 
 pub use elsewhere::{AddedWords, Check, Expected, Found, FoundSignature, HandedIn, Subject};
-pub use keys::{Keys, KeysError};
+pub use examine::{KeyState, examine};
+use keys::Keys;
+pub use keys::{KeysError, read_certificates, read_signer};
 pub use order::{Completion, Order, Preparation, Who};
+use revocation::Revocation;
 
 /// How signatures are made.
 #[derive(Clone, Default)]
@@ -46,12 +53,25 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// Whether those, and public addresses that certificates name, are asked when files are verified.
     pub fetch_to_verify: bool,
-    /// The keys of tenants.
-    pub keys: Arc<Keys>,
+    /// The folder with the keys of tenants.
+    pub keys: Option<PathBuf>,
     /// How long a server may take for an answer.
     pub timeout: Duration,
     /// How long a prepared signature can be completed.
     pub prepared: Duration,
+    /// How long before its end a time stamp over a signed file gets a successor.
+    pub renew: Duration,
+}
+
+/// Why nothing can be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// No client for HTTP can be made.
+    #[error("the client for time-stamp servers can not be made")]
+    Client(#[from] reqwest::Error),
+    /// A key can not be read.
+    #[error("`signing.keys_folder` can not be used")]
+    Keys(#[from] KeysError),
 }
 
 /// Why nothing was signed.
@@ -86,6 +106,9 @@ pub enum SigningError {
     /// A signature leads to nobody who is trusted.
     #[error("the signature in the field `{0}` leads to nobody whom this service trusts; `POST /v1/verify` tells more")]
     NotTrusted(String),
+    /// The level can not be reached.
+    #[error(transparent)]
+    Missing(Box<Missing>),
     /// What was sent is no certificate, or no signature.
     #[error("{0}")]
     Form(&'static str),
@@ -100,6 +123,8 @@ struct Parts {
     pipeline: Pipeline,
     settings: Settings,
     fetcher: Fetcher,
+    revocation: Revocation,
+    keys: Arc<Keys>,
     /// How many files are judged at once.
     turns: Arc<Semaphore>,
 }
@@ -120,18 +145,20 @@ impl Signing {
     /// Signatures for records.
     ///
     /// # Errors
-    /// When no client for HTTP can be made.
-    pub fn new(records: Records, pipeline: Pipeline, settings: Settings) -> Result<Self, reqwest::Error> {
+    /// See [`SetupError`].
+    pub fn new(records: Records, pipeline: Pipeline, settings: Settings) -> Result<Self, SetupError> {
         let patience = Patience { timeout: settings.timeout, ..Patience::default() };
         let fetcher = Fetcher::new(http_client().build()?, Policy::hosts(settings.hosts.clone()), patience);
         let turns = Arc::new(Semaphore::new(2));
-        Ok(Self(Arc::new(Parts { records, pipeline, settings, fetcher, turns })))
+        let revocation = Revocation::new(&settings)?;
+        let keys = Arc::new(Keys::open(settings.keys.as_deref())?);
+        Ok(Self(Arc::new(Parts { records, pipeline, settings, fetcher, revocation, keys, turns })))
     }
 
     fn services(&self, now: i64) -> Services<'_> {
         let Settings { servers, anchors, pool, .. } = &self.0.settings;
         // The field of a time stamp is not to be seen; its label is for screen readers that read all fields.
-        Services { fetcher: &self.0.fetcher, servers, anchors, pool, label: "Tidsstempel", now }
+        Services { fetcher: &self.0.fetcher, servers, anchors, pool, known: None, label: "Tidsstempel", now }
     }
 
     fn checks(&self, now: i64) -> Checks<'_> {

@@ -7,12 +7,12 @@ use super::{Signing, SigningError, seconds, size_of};
 use crate::access::now;
 use crate::document::Kind;
 use crate::pki::Certificate;
-use crate::record::{Base, Made, Record, Signer as Waited};
+use crate::pki::name::Name;
+use crate::record::{Base, Condition, Made, Record, field_of};
 use crate::render::Mark;
 use crate::sign::key::Signer;
-use crate::sign::level::{self, Level, Outcome};
+use crate::sign::level::{self, Level, Outcome, Services};
 use crate::sign::signature::{self, Completed, Pending, Request, Target};
-use crate::store::WAITING;
 use crate::tenant::Tenant;
 
 /// Whose signature: by the place among the signatories of the document, from 0, or by the name of the field.
@@ -22,6 +22,17 @@ pub struct Who {
     pub signatory: Option<usize>,
     /// Name of the field.
     pub field: Option<String>,
+}
+
+impl Who {
+    /// The name of the field.
+    fn field(&self) -> Result<String, SigningError> {
+        match (self.signatory, &self.field) {
+            (Some(place), None) => Ok(field_of(place)),
+            (None, Some(field)) => Ok(field.clone()),
+            _ => Err(SigningError::Who),
+        }
+    }
 }
 
 /// A signature that is wanted.
@@ -81,14 +92,21 @@ impl Signing {
         kind: Kind,
         id: &str,
         (key, order): (&str, Order),
+        condition: &Condition,
     ) -> Result<Record, SigningError> {
-        let base = self.0.records.base(tenant, kind, id).await?;
-        let signer = self.0.settings.keys.get(tenant, key).ok_or(SigningError::NoKey)?;
-        let (field, wished) = (waited_for(&base, &order.who)?.row.field.clone(), level_of(&base));
-        let completed = self.complete_with_key(&base, &field, &order, signer, wished).await?;
-        let certificate = signer.chain().first().ok_or(SigningError::NoKey)?;
-        let outcome = level::finish(completed, wished, Some(&self.services(seconds()))).await?;
-        self.keep(tenant, kind, base, (field, wished), certificate, outcome, None).await
+        // Whether it can be kept is known before anybody is asked, and looked at again when it is kept.
+        let field = order.who.field()?;
+        let base = self.0.records.base(tenant, kind, id, &field, condition).await?;
+        let signer = self.0.keys.get(tenant, key).ok_or(SigningError::NoKey)?;
+        let wished = level_of(&base);
+        let (own, others) = signer.chain().split_first().ok_or(SigningError::NoKey)?;
+        let known = self.asked_for(own, others, (wished, seconds())).await?;
+        let completed = self.complete_with_key(&base, &field, &order, &signer, wished).await?;
+        let services = Services { known: Some(&known), ..self.services(seconds()) };
+        let outcome = level::finish(completed, wished, Some(&services)).await?;
+        let made = self.made(field, wished, own, outcome);
+        let seen = (base.record.revision, condition);
+        Ok(self.0.records.keep_signature(tenant, kind, id, seen, made, None).await?)
     }
 
     async fn complete_with_key(
@@ -117,17 +135,18 @@ impl Signing {
         kind: Kind,
         id: &str,
         (order, chain): (Order, Vec<Certificate>),
+        condition: &Condition,
     ) -> Result<Preparation, SigningError> {
-        let base = self.0.records.base(tenant, kind, id).await?;
-        let signer = waited_for(&base, &order.who)?;
-        let (field, wished) = (signer.row.field.clone(), level_of(&base));
+        let field = order.who.field()?;
+        let base = self.0.records.base(tenant, kind, id, &field, condition).await?;
+        let wished = level_of(&base);
         let at = seconds();
         if let Some(own) = chain.first() {
-            self.checks(at).check(own, &chain).map_err(crate::sign::SignError::from)?;
+            self.asked_for(own, &chain, (wished, at)).await?;
         }
         // Whoever signs in the end: in the field it says who was asked to, unless a certificate says more.
         let own = chain.first().map(Certificate::subject);
-        let name = own.map_or_else(|| signer.who.name.clone(), crate::pki::name::Name::short);
+        let name = own.map_or_else(|| name_of(&base, &field), Name::short);
         let mark = self.mark(&base, &field, (&name, own.and_then(|own| own.organisation())), at).await?;
         let pending =
             signature::begin(&base.bytes, &request(&order, (&field, &name), (at, mark.as_deref()), wished, &chain))?;
@@ -150,8 +169,9 @@ impl Signing {
         kind: Kind,
         id: &str,
         (prepared, completion): (&str, Completion),
+        condition: &Condition,
     ) -> Result<Record, SigningError> {
-        let kept = self.0.records.prepared(tenant, kind, id, prepared).await?;
+        let kept = self.0.records.prepared(tenant, kind, id, prepared, condition).await?;
         let Kept { pending, level: wished } = postcard::from_bytes(&kept.body)
             .map_err(|_| SigningError::Form("it was prepared by another version of the service; prepare it anew"))?;
         let checks = self.checks(seconds());
@@ -160,34 +180,19 @@ impl Signing {
             Completion::Raw(signature, chain) => pending.complete_with(signature, chain, &checks)?,
         };
         let certificate = completed.certificate().clone();
-        let outcome = level::finish(completed, wished, Some(&self.services(seconds()))).await?;
-        let base = self.0.records.base(tenant, kind, id).await?;
-        self.keep(tenant, kind, base, (kept.field, wished), &certificate, outcome, Some(prepared)).await
+        let known = self.asked_for(&certificate, &completed.certificates()?, (wished, seconds())).await?;
+        let services = Services { known: Some(&known), ..self.services(seconds()) };
+        let outcome = level::finish(completed, wished, Some(&services)).await?;
+        let made = self.made(kept.field, wished, &certificate, outcome);
+        let seen = (kept.revision, condition);
+        Ok(self.0.records.keep_signature(tenant, kind, id, seen, made, Some(prepared)).await?)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all of it is kept together")]
-    async fn keep(
-        &self,
-        tenant: &Tenant,
-        kind: Kind,
-        base: Base,
-        (field, wished): (String, Level),
-        certificate: &Certificate,
-        outcome: Outcome,
-        prepared: Option<&str>,
-    ) -> Result<Record, SigningError> {
+    fn made(&self, field: String, wished: Level, certificate: &Certificate, outcome: Outcome) -> Made {
         let evidence = self.evidence(certificate, &outcome);
         let raise_after = self.raise_after(&outcome, wished, now());
-        let made = Made {
-            bytes: outcome.document.into(),
-            field,
-            level: outcome.level,
-            raise_after,
-            signed_at: now(),
-            evidence,
-        };
-        let (id, revision) = (base.record.id, base.record.revision);
-        Ok(self.0.records.keep_signature(tenant, kind, &id, revision, made, prepared).await?)
+        let (bytes, level) = (outcome.document.into(), outcome.level);
+        Made { bytes, field, level, raise_after, signed_at: now(), evidence }
     }
 
     /// What stands in a field that is signed; nothing if it is not to be seen.
@@ -226,19 +231,10 @@ fn request<'a>(
     }
 }
 
-/// The signer who is meant, who has not signed yet.
-fn waited_for<'a>(base: &'a Base, who: &Who) -> Result<&'a Waited, SigningError> {
-    let field = match (who.signatory, &who.field) {
-        (Some(place), None) => crate::record::field_of(place),
-        (None, Some(field)) => field.clone(),
-        _ => return Err(SigningError::Who),
-    };
-    let signers = base.record.version.signing.as_ref().map(|signing| signing.signers.as_slice()).unwrap_or_default();
-    let waited = signers.iter().find(|signer| signer.row.field == field && signer.row.state == WAITING);
-    waited.ok_or_else(|| {
-        let state = base.record.version.state;
-        crate::record::RecordError::NotNow { state, why: "this signature is not waited for" }.into()
-    })
+/// The name of the signer who is asked to sign a field, as the document has it.
+fn name_of(base: &Base, field: &str) -> String {
+    let mut signers = base.record.version.signing.iter().flat_map(|signing| &signing.signers);
+    signers.find(|signer| signer.row.field == field).map(|signer| signer.who.name.clone()).unwrap_or_default()
 }
 
 /// The level that was wished for when signing began.

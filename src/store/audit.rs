@@ -5,7 +5,7 @@
 //! head, which `skoledok audit verify` prints, somewhere else.
 
 use sha2::{Digest, Sha256};
-use sqlx::{FromRow, Row};
+use sqlx::{Any, FromRow, Row, Transaction};
 
 use super::{Store, StoreError};
 
@@ -85,35 +85,7 @@ impl Store {
     /// When the store does not answer.
     pub async fn append_audit(&self, entries: &[Entry]) -> Result<(), StoreError> {
         let mut transaction = self.write().await?;
-        // Writing it first takes its lock, so two services append one after the other.
-        let head = sqlx::query("UPDATE audit_head SET seq = seq WHERE id = 1 RETURNING seq, hash")
-            .fetch_one(&mut *transaction)
-            .await?;
-        let (mut seq, mut hash): (i64, Vec<u8>) = (head.try_get("seq")?, head.try_get("hash")?);
-        for entry in entries {
-            seq += 1;
-            hash = entry.hash(seq, &hash);
-            sqlx::query(
-                "INSERT INTO audit (seq, at, tenant, actor, action, object, result, request_id, hash) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            )
-            .bind(seq)
-            .bind(entry.at)
-            .bind(entry.tenant.clone())
-            .bind(entry.actor.clone())
-            .bind(entry.action.clone())
-            .bind(entry.object.clone())
-            .bind(entry.result.clone())
-            .bind(entry.request_id.clone())
-            .bind(hash.clone())
-            .execute(&mut *transaction)
-            .await?;
-        }
-        sqlx::query("UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1")
-            .bind(seq)
-            .bind(hash)
-            .execute(&mut *transaction)
-            .await?;
+        append(&mut transaction, entries).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -166,4 +138,38 @@ impl Store {
         }
         Ok(Ok((seq, hash)))
     }
+}
+
+/// Adds entries in a transaction that may do more: then all of it is done and noted, or nothing.
+pub(super) async fn append(transaction: &mut Transaction<'static, Any>, entries: &[Entry]) -> Result<(), StoreError> {
+    // Writing it first takes its lock, so two services append one after the other.
+    let head = sqlx::query("UPDATE audit_head SET seq = seq WHERE id = 1 RETURNING seq, hash")
+        .fetch_one(&mut **transaction)
+        .await?;
+    let (mut seq, mut hash): (i64, Vec<u8>) = (head.try_get("seq")?, head.try_get("hash")?);
+    for entry in entries {
+        seq += 1;
+        hash = entry.hash(seq, &hash);
+        sqlx::query(
+            "INSERT INTO audit (seq, at, tenant, actor, action, object, result, request_id, hash) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(seq)
+        .bind(entry.at)
+        .bind(entry.tenant.clone())
+        .bind(entry.actor.clone())
+        .bind(entry.action.clone())
+        .bind(entry.object.clone())
+        .bind(entry.result.clone())
+        .bind(entry.request_id.clone())
+        .bind(hash.clone())
+        .execute(&mut **transaction)
+        .await?;
+    }
+    sqlx::query("UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1")
+        .bind(seq)
+        .bind(hash)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }

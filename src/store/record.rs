@@ -77,6 +77,8 @@ pub struct VersionRow {
     pub signed_hash: Option<Vec<u8>>,
     /// Its bytes.
     pub signed_size: Option<i64>,
+    /// Until when it proves itself, as far as that was looked at.
+    pub proven_until: Option<i64>,
 }
 
 /// A record with one of its versions.
@@ -173,7 +175,8 @@ const DRAFT: &str = "draft";
 const RECORD: &str = "record.id, record.tenant, record.kind, record.revision, record.latest, record.signed, record.created_at, \
     record.changed_at, record.held_at, record.hold, record.contents, record.key";
 const VERSION: &str = "v.record, v.number, v.state, v.made_at, v.stepped_at, v.facts, v.final_at, v.signed_at, v.retention_until, \
-    v.document_hash, v.document_size, v.label, v.deadline, v.in_order, v.level, v.reason, v.revisions, v.signed_hash, v.signed_size";
+    v.document_hash, v.document_size, v.label, v.deadline, v.in_order, v.level, v.reason, v.revisions, v.signed_hash, v.signed_size, \
+    v.proven_until";
 
 impl Store {
     /// Keeps a new record with its first version. With an idempotency key under which there is a record already, that one is given and nothing is kept.
@@ -420,6 +423,43 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         keep_file(&mut transaction, id, step.number, DOCUMENT, frozen.file).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Takes the versions away that came after one, none of which was ever final; whether the record was as it was seen. What is held stays as it is.
+    /// `terms` are those of the version that is the newest then.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn discard_versions(
+        &self,
+        id: &str,
+        revision: i64,
+        newest: i64,
+        terms: Terms,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let (mut transaction, _changing) = self.change_records().await?;
+        let is_changed = change(&mut transaction, id, revision, now).await?
+            && {
+                let taken = sqlx::query(
+                    "DELETE FROM record_version WHERE record = $1 AND number > $2 AND final_at IS NULL AND NOT EXISTS \
+                 (SELECT 1 FROM record r WHERE r.id = record_version.record AND r.held_at IS NOT NULL)",
+                );
+                let taken = taken.bind(id.to_owned()).bind(newest).execute(&mut *transaction).await?;
+                let set = sqlx::query(
+                    "UPDATE record SET latest = $2, school_number = $3, school_name = $4, school_year = $5 WHERE id = $1 AND $2 = \
+                 (SELECT MAX(v.number) FROM record_version v WHERE v.record = record.id)",
+                );
+                let set = set.bind(id.to_owned()).bind(newest).bind(terms.school_number).bind(terms.school_name);
+                let set = set.bind(terms.school_year).execute(&mut *transaction).await?;
+                taken.rows_affected() > 0 && set.rows_affected() > 0
+            };
+        if !is_changed {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
         transaction.commit().await?;
         Ok(true)
     }

@@ -4,6 +4,7 @@
 
 use sqlx::{Any, AssertSqlSafe, FromRow, Transaction};
 
+use super::audit::{Entry, append};
 use super::record::{Move, SIGNED, change, keep_file, move_version};
 use super::{Store, StoreError};
 
@@ -100,8 +101,8 @@ pub struct PendingRow {
 pub enum SigningEnd<'a> {
     /// Nobody has signed, and nobody is asked any more.
     Withdrawn,
-    /// The time is over.
-    Expired,
+    /// The time is over, which is noted in the audit log.
+    Expired(&'a Entry),
     /// A signer declines, for a reason.
     Declined {
         /// Name of the field.
@@ -190,7 +191,10 @@ impl Store {
             change(&mut transaction, id, revision, step.at).await? && move_version(&mut transaction, id, step).await?;
         let is_ended = is_changed
             && match end {
-                SigningEnd::Expired => true,
+                SigningEnd::Expired(entry) => {
+                    append(&mut transaction, std::slice::from_ref(entry)).await?;
+                    true
+                }
                 SigningEnd::Withdrawn => withdraw(&mut transaction, id, step.number).await?,
                 SigningEnd::Declined { field, reason } => {
                     decline(&mut transaction, id, step.number, field, reason).await?
@@ -325,6 +329,48 @@ impl Store {
         Ok(due.bind(now).bind(limit).fetch_all(&self.pool).await?)
     }
 
+    /// Puts off the next try to raise the signatures of a version that are due to be.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn put_off_raising(&self, id: &str, number: i64, until: i64) -> Result<(), StoreError> {
+        let put_off = sqlx::query(
+            "UPDATE record_signature SET raise_after = $3 WHERE record = $1 AND version = $2 AND raise_after < $3",
+        );
+        put_off.bind(id.to_owned()).bind(number).bind(until).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Records, versions and their revisions, with a signed file of which it is time to look for how long it proves itself.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn proofs_to_renew(&self, now: i64, limit: i64) -> Result<Vec<(String, i64, i64)>, StoreError> {
+        let due = sqlx::query_as(
+            "SELECT record, number, revisions FROM record_version WHERE renew_at <= $1 ORDER BY renew_at, record, number LIMIT $2",
+        );
+        Ok(due.bind(now).bind(limit).fetch_all(&self.pool).await?)
+    }
+
+    /// Notes until when a signed file proves itself and when it is looked at next, if it still has as many revisions.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn note_proofs(
+        &self,
+        id: &str,
+        number: i64,
+        revisions: i64,
+        (proven_until, renew_at): (Option<i64>, Option<i64>),
+    ) -> Result<(), StoreError> {
+        let noted = sqlx::query(
+            "UPDATE record_version SET proven_until = $4, renew_at = $5 WHERE record = $1 AND number = $2 AND revisions = $3",
+        );
+        let noted = noted.bind(id.to_owned()).bind(number).bind(revisions).bind(proven_until).bind(renew_at);
+        noted.execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Ids of records with a version in a state whose time to be signed is over.
     ///
     /// # Errors
@@ -422,7 +468,8 @@ async fn keep_signed(
     file: SignedFile,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE record_version SET revisions = revisions + 1, signed_hash = $3, signed_size = $4 WHERE record = $1 AND number = $2",
+        "UPDATE record_version SET revisions = revisions + 1, signed_hash = $3, signed_size = $4, proven_until = NULL, renew_at = 0 \
+         WHERE record = $1 AND number = $2",
     )
     .bind(id.to_owned())
     .bind(number)

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use skoledok::access::{Scopes, now};
 use skoledok::document::{Kind, Locale, hex};
-use skoledok::record::{Made, RecordError, Records, Settings as RecordSettings};
+use skoledok::record::{Condition, Made, RecordError, Records, Settings as RecordSettings};
 use skoledok::sign::level::Level;
 use skoledok::store::{
-    DOCUMENT, Frozen, KeptSignature, Move, NewSignature, NewSigning, NewVersion, PendingRow, RecordRow, Role, SIGNED,
-    Settings, SignedFile, SigningEnd, Store, Terms,
+    DOCUMENT, Entry, Frozen, KeptSignature, Move, NewSignature, NewSigning, NewVersion, PendingRow, RecordRow, Role,
+    SIGNED, Settings, SignedFile, SigningEnd, Store, Terms,
 };
 use skoledok::tenant::Tenant;
 
@@ -90,9 +90,9 @@ impl Signers {
         Self { records, tenant: Tenant::local() }
     }
 
-    /// What a signature on the file as it is now would make of it.
-    async fn made(&self, kind: Kind, id: &str, field: &str) -> (i64, Made) {
-        let base = self.records.base(&self.tenant, kind, id).await.expect("it is being signed");
+    /// What a signature on the file as it is now would make of it, when it is the turn of somebody, who may be another.
+    async fn made(&self, kind: Kind, id: &str, turn: &str, field: &str) -> (i64, Made) {
+        let base = self.records.base(&self.tenant, kind, id, turn, &Condition::Any).await.expect("it is being signed");
         let bytes = [&base.bytes[..], b"% signature of ", field.as_bytes(), b"\n"].concat();
         let made = Made {
             bytes: Bytes::from(bytes),
@@ -106,8 +106,9 @@ impl Signers {
     }
 
     async fn sign(&self, kind: Kind, id: &str, field: &str) {
-        let (revision, made) = self.made(kind, id, field).await;
-        self.records.keep_signature(&self.tenant, kind, id, revision, made, None).await.expect("it is waited for");
+        let (revision, made) = self.made(kind, id, field, field).await;
+        let seen = (revision, &Condition::Any);
+        self.records.keep_signature(&self.tenant, kind, id, seen, made, None).await.expect("it is waited for");
     }
 }
 
@@ -177,9 +178,15 @@ fn live(server: &Server, url: &str) {
     block_on(async {
         let signers = Signers::beside(url).await;
         let kind = Kind::AnnualPlan;
-        let (revision, made) = signers.made(kind, id, "sig-2").await;
-        let early = signers.records.keep_signature(&signers.tenant, kind, id, revision, made, None).await;
+        let (revision, made) = signers.made(kind, id, "sig-1", "sig-2").await;
+        let early =
+            signers.records.keep_signature(&signers.tenant, kind, id, (revision, &Condition::Any), made, None).await;
         assert!(matches!(early, Err(RecordError::NotNow { .. })), "not before the first: {early:?}");
+        let early = signers.records.base(&signers.tenant, kind, id, "sig-2", &Condition::Any).await;
+        assert!(matches!(early, Err(RecordError::NotNow { .. })), "nor is anything made for it: {early:?}");
+        let lost = Condition::OneOf(vec![1]);
+        let lost = signers.records.base(&signers.tenant, kind, id, "sig-1", &lost).await;
+        assert!(matches!(lost, Err(RecordError::Lost)), "it was changed since: {lost:?}");
         signers.sign(kind, id, "sig-1").await;
     });
     refused(server.get(&format!("{location}/signed.pdf")), 409, "not-now");
@@ -350,6 +357,15 @@ fn signing_is_declined_withdrawn_and_runs_out() {
     });
     assert_eq!(done(&server.get(&location))["allowed"], json!(["replace"]));
     refused(decline("sig-1"), 409, "not-now");
+
+    // Whoever finds out that the time is over, it is noted once.
+    done(&replace(&server, &location, &sample(Kind::CooperationAgreement, Locale::Nb)));
+    done(&finalise(&server, &location));
+    done(&start_signing(&server, &location));
+    block_on(execute(&url, "UPDATE record_version SET deadline = 1 WHERE state = 'signing'"));
+    assert_eq!(done(&server.get(&location))["status"], "expired");
+    let log = run_ok(binary().args(["audit", "export"]).env("SKOLEDOK__STORE__URL", &url));
+    assert_eq!(log.matches("expire signing").count(), 2, "{log}");
 }
 
 #[test]
@@ -474,6 +490,31 @@ fn what_has_to_be_kept_is_not_deleted() {
     assert!(text(&answer.json()["detail"]).contains("is kept until 20"), "{}", answer.text());
     let retention = done(&server.get_with(&location, &headers))["retention_until"].as_i64().expect("a moment");
     assert!((retention - now() - 3652 * 86_400_000).abs() < 3 * 86_400_000, "ten years");
+
+    // A draft beside it goes alone, and what was final is the newest again. Nothing else is discarded.
+    let discard = |tag: &str| {
+        let headers = [headers[0], ("If-Match", tag)];
+        server.delete_with(&format!("{location}/draft"), &headers)
+    };
+    refused(discard("*"), 409, "not-now");
+    let record = server.get_with(&location, &headers);
+    for number in [4, 5] {
+        let headers = [headers[0], ("If-Match", "*")];
+        done(&server.put(&location, plan(number).to_string().as_bytes(), &headers));
+    }
+    refused(discard(record.header("etag")), 412, "changed-since");
+    let discarded = done(&discard("*"));
+    assert_eq!((text(&discarded["status"]), &discarded["version"]), ("final", &json!(1)));
+    assert_eq!(discarded["title"], record.json()["title"]);
+    refused(server.get_with(&format!("{location}/versions/2"), &headers), 404, "no-such-version");
+    assert_eq!(
+        done(&server.get_with(&format!("{location}/versions"), &headers))["versions"].as_array().map(Vec::len),
+        Some(1)
+    );
+    refused(discard("*"), 409, "not-now");
+    let draft = kept(&post(PLANS, &plan(2)));
+    refused(server.delete_with(&format!("{draft}/draft"), &headers), 409, "not-now");
+    assert_eq!(server.delete_with(&draft, &headers).status, 204, "nothing of it was ever final");
 
     // Held, not even when its time is over.
     block_on(execute(keys.url(), "UPDATE record_version SET retention_until = 1"));
@@ -713,6 +754,10 @@ async fn exercise(url: &str) {
     assert!(!raise(6).await.expect("it answers"));
     assert!(raise(7).await.expect("it answers"));
     assert_eq!(store.signatures_to_raise(60, 10).await.expect("it answers"), []);
+    assert_eq!(store.signatures_to_raise(90, 10).await.expect("it answers").len(), 1);
+    store.put_off_raising("r", 1, 95).await.expect("it answers");
+    assert_eq!(store.signatures_to_raise(94, 10).await.expect("it answers"), []);
+    assert_eq!(store.signatures_to_raise(95, 10).await.expect("it answers").len(), 1);
     let hash = store.records_of_hash("a", &[7; 32]).await.expect("it answers");
     assert_eq!(hash.len(), 1);
     assert_eq!(store.records_of_hash("b", &[7; 32]).await.expect("it answers").len(), 0, "another's");
@@ -746,13 +791,51 @@ async fn exercise(url: &str) {
     let (from_u, from_v) = (to("signing", "declined", &[]), to("signing", "expired", &[]));
     let declined = SigningEnd::Declined { field: "sig-2", reason: "other" };
     assert!(store.end_signing("u", 3, from_u, declined).await.expect("it answers"));
-    assert!(store.end_signing("v", 3, from_v, SigningEnd::Expired).await.expect("it answers"));
+    let entry = Entry {
+        at: 1,
+        tenant: "a".to_owned(),
+        actor: "service".to_owned(),
+        action: "expire signing".to_owned(),
+        object: "record v version 1".to_owned(),
+        result: "done".to_owned(),
+        request_id: "-".to_owned(),
+    };
+    assert!(!store.end_signing("v", 2, from_v, SigningEnd::Expired(&entry)).await.expect("it answers"));
+    assert!(store.end_signing("v", 3, from_v, SigningEnd::Expired(&entry)).await.expect("it answers"));
+    let noted = store.audit_after(0, Some("a"), 10).await.expect("it answers");
+    assert_eq!(noted.into_iter().map(|record| record.entry).collect::<Vec<_>>(), [entry], "once, with the change");
     let states: Vec<_> = store.signatures("u", 1).await.expect("it answers").into_iter().map(|row| row.state).collect();
     assert_eq!(states, ["waiting", "declined"]);
     assert!(!store.replace_record("v", 3, to("expired", "expired", &[]), new_version()).await.expect("it answers"));
     assert!(store.replace_record("v", 4, to("expired", "expired", &[]), new_version()).await.expect("it answers"));
     let states: Vec<_> = store.versions("v").await.expect("it answers").into_iter().map(|row| row.state).collect();
     assert_eq!(states, ["draft", "expired"]);
+
+    // A draft beside what was final is discarded alone, with drafts before it; not while it is held.
+    assert!(
+        store
+            .replace_record("v", 5, Move { number: 2, ..to("draft", "superseded", &[]) }, new_version())
+            .await
+            .expect("it answers")
+    );
+    let discard = |revision| store.discard_versions("v", revision, 1, Terms::default(), 90);
+    assert!(store.hold_record("v", 6, Some((1, vec![1])), 70).await.expect("it answers"));
+    assert!(!discard(7).await.expect("it answers"), "it is held");
+    assert!(store.hold_record("v", 7, None, 70).await.expect("it answers"));
+    assert!(!discard(7).await.expect("it answers"), "not as it was seen");
+    assert!(discard(8).await.expect("it answers"));
+    assert!(!discard(9).await.expect("it answers"), "there is none");
+    assert_eq!(store.record("v").await.expect("it answers").map(|record| record.latest), Some(1));
+
+    // When a signed file is looked at next.
+    assert_eq!(store.proofs_to_renew(0, 10).await.expect("it answers"), [("t".to_owned(), 1, 1)]);
+    store.note_proofs("t", 1, 9, (Some(5), Some(1000))).await.expect("it answers");
+    assert_eq!(store.proofs_to_renew(0, 10).await.expect("it answers").len(), 1, "the file is another one");
+    store.note_proofs("t", 1, 1, (Some(5), Some(1000))).await.expect("it answers");
+    assert_eq!(store.proofs_to_renew(999, 10).await.expect("it answers"), []);
+    assert_eq!(store.proofs_to_renew(1000, 10).await.expect("it answers").len(), 1);
+    store.note_proofs("t", 1, 1, (None, None)).await.expect("it answers");
+    assert_eq!(store.proofs_to_renew(i64::MAX, 10).await.expect("it answers"), []);
     store.close().await;
 }
 

@@ -113,6 +113,7 @@ impl Problem {
             SigningError::OtherDocument(_) => refused("other-document", "it is another document"),
             SigningError::Sign(_)
             | SigningError::Form(_)
+            | SigningError::Missing(_)
             | SigningError::NotSigned
             | SigningError::NotRight(_)
             | SigningError::NotTrusted(_) => refused("not-signed", "it can not be signed so"),

@@ -96,6 +96,8 @@ impl Node {
         let page = page.map(|page| file.page_index(page)).transpose()?;
         let label = field.get("TU").map(|label| file.resolve(label)).transpose()?.and_then(|label| label.to_text());
         let signature = self.value.as_ref().and_then(Object::as_reference);
+        // One that is no object of its own is a signature as well, if not one that is read here.
+        let value = self.value.as_ref().map(|value| file.resolve(value)).transpose()?;
         Ok(SignatureField {
             name: self.name,
             page: page.flatten(),
@@ -104,6 +106,7 @@ impl Node {
             id: self.id,
             widget,
             has_rules: field.has("SV") || field.has("Lock"),
+            is_filled: value.is_some_and(|value| value != Object::Null),
             signature,
         })
     }

@@ -127,13 +127,15 @@ pub struct SignatureField {
     pub widget: Id,
     /// Whether it has rules for who signs it and what is locked then (`/SV`, `/Lock`).
     pub has_rules: bool,
-    /// Its signature, if it is signed.
+    /// Whether it has a value, which is a signature.
+    pub is_filled: bool,
+    /// Its signature, if that is an object of its own.
     pub signature: Option<Id>,
 }
 
 impl SignatureField {
     /// Whether it is signed.
     pub fn is_signed(&self) -> bool {
-        self.signature.is_some()
+        self.is_filled
     }
 }

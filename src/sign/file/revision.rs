@@ -13,6 +13,10 @@ use super::{Dictionary, Entry, File, FileError, Id, Object};
 /// How wide the numbers of a `/ByteRange` are written: they are known only in the end.
 const RANGE_WIDTH: usize = 40;
 
+/// Entries of a trailer that each section has for itself, those of a stream among them.
+const OF_SECTION: [&str; 11] =
+    ["Root", "ID", "Size", "Prev", "XRefStm", "Type", "W", "Index", "Length", "Filter", "DecodeParms"];
+
 /// One revision in the making.
 #[derive(Debug)]
 pub struct Revision<'f, 'a> {
@@ -201,8 +205,11 @@ impl<'f, 'a> Revision<'f, 'a> {
     fn trailer(&self, new: &[u8]) -> Result<Dictionary, FileError> {
         let old = self.file.trailer();
         let mut trailer = Dictionary::new().with("Root", self.file.root()?);
-        if let Some(info) = old.get("Info") {
-            trailer.set("Info", info.clone());
+        // What else it says stays, as 7.5.6 asks.
+        for (key, value) in old.iter() {
+            if let Some(key) = std::str::from_utf8(key).ok().filter(|key| !OF_SECTION.contains(key)) {
+                trailer.set(key, value.clone());
+            }
         }
         let known = old.get("ID").map(|id| self.file.resolve(id)).transpose()?;
         let mut digest = Sha256::new();
@@ -259,6 +266,14 @@ impl Hole {
         let spans = file.spans(signature)?.unwrap_or_default();
         let contents = spans.into_iter().find(|(key, _)| key == b"Contents");
         Ok(contents.map(|(_, range)| Self { range }))
+    }
+
+    /// Whether it is written in hexadecimal digits, and is what a `/ByteRange` of a file of so many bytes leaves out.
+    pub(in crate::sign) fn is_left_out(&self, document: &[u8], range: &[i64]) -> bool {
+        let place = document.get(self.range.clone()).unwrap_or_default();
+        let is_hexadecimal = place.first() == Some(&b'<') && place.last() == Some(&b'>');
+        let numbers = [0, self.range.start, self.range.end, document.len().saturating_sub(self.range.end)];
+        is_hexadecimal && range.iter().copied().map(usize::try_from).eq(numbers.map(Ok))
     }
 
     /// The bytes before and after it, which are signed.

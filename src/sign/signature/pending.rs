@@ -8,7 +8,7 @@ use crate::pki::timestamp::{TimeStampRequest, TimeStampToken};
 use crate::pki::{Certificate, Hash, oid};
 use crate::sign::SignError;
 use crate::sign::cms::{self, Algorithm};
-use crate::sign::file::{File, Hole};
+use crate::sign::file::{File, Hole, Object};
 use crate::sign::key::{Checks, KeyError, Signer};
 use crate::sign::proof::{self, Content};
 
@@ -158,7 +158,10 @@ impl Completed {
         let (Content::Signature(data), true) = (&last.content, last.content.time_stamps().is_empty()) else {
             return Ok(None);
         };
-        let hole = Hole::of(&file, last.id)?.filter(|hole| hole.room() >= data.der().len() + TOKEN_ROOM / 2);
+        let dictionary = file.dictionary(&last.id.into())?.unwrap_or_default();
+        let range: Vec<i64> = file.array(&dictionary, "ByteRange")?.iter().filter_map(Object::as_integer).collect();
+        let hole = Hole::of(&file, last.id)?.filter(|hole| hole.is_left_out(document, &range));
+        let hole = hole.filter(|hole| hole.room() >= data.der().len() + TOKEN_ROOM / 2);
         let (Some(hole), Some(certificate), Ok(signer)) = (hole, proof::signer_of(data, &[]), data.only_signer())
         else {
             return Ok(None);
@@ -170,6 +173,15 @@ impl Completed {
     /// The certificate that the signature is of.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
+    }
+
+    /// The certificates beside it.
+    ///
+    /// # Errors
+    ///
+    /// The signed data are broken.
+    pub fn certificates(&self) -> Result<Vec<Certificate>, SignError> {
+        Ok(SignedData::from_der(&self.signed_data)?.certificates().to_vec())
     }
 
     /// What a time stamp is asked for over: the signature (EN 319 122-1, 5.3).

@@ -12,7 +12,7 @@ mod page;
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::changes::{Graph, Permissions, after, interesting};
+use super::changes::{Graph, Permissions, Signed, after, interesting};
 use super::pdf::{Budget, File, PdfError, entry, is_space};
 use super::report::{Change, ChangeCode};
 use super::{LARGEST, MOST_INFLATED, MOST_VALUES};
@@ -162,8 +162,12 @@ fn continued(kept: &[u8], file: &[u8], budget: &Budget) -> Result<Option<Vec<Cha
         return Ok(Some(Vec::new()));
     }
     // As if the document had been signed when it was made final: nobody's bytes are left out.
-    let graph = Graph::walk(&file, old, &interesting(&file, old)?, &(0..0), u32::MAX)?;
-    let changes = after(&file, old, &graph, &Permissions::default())?;
+    let signed = Signed { end: kept.len(), hole: &(0..0), owner: u32::MAX };
+    let graph = Graph::walk(&file, old, &interesting(&file, old)?, &signed)?;
+    if graph.has_intruder {
+        return Ok(None);
+    }
+    let changes = after(&file, old, signed.end, &graph, &Permissions::default())?;
     Ok(Some(changes).filter(|changes| changes.iter().all(|change| change.allowed)))
 }
 

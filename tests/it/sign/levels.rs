@@ -3,25 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use skoledok::pki::fetch::Fetcher;
+use skoledok::outgoing::http_client;
+use skoledok::pki::fetch::{Fetcher, Patience, Policy};
 use skoledok::sign::field::fields;
 use skoledok::sign::file::{Dictionary, File, Object};
+use skoledok::sign::key::Checks;
 use skoledok::sign::level::{Level, Missing, Outcome, Services, raise, renew, sign};
 
 use super::{
-    anchors, assert_signed, checks, fetcher, invisible, kept, mark, plain, request, signable, signer, url, visible,
+    anchors, assert_signed, checks, fetcher, invisible, kept, mark, plain, request, signable, signer, up_to, url,
+    visible,
 };
 use crate::authority::authority;
 use crate::pki::now;
 use crate::support::{assert_standards, output_folder, run_ok};
-
-const NAMES: [&str; 4] = ["B-B", "B-T", "B-LT", "B-LTA"];
-
-/// The names of a level and of those below it.
-fn up_to(level: Level) -> &'static [&'static str] {
-    let place = Level::ALL.iter().position(|known| *known == level).expect("it is one of them");
-    &NAMES[..=place]
-}
 
 fn wait<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("there is a runtime");
@@ -29,7 +24,7 @@ fn wait<F: Future>(future: F) -> F::Output {
 }
 
 fn services<'a>(fetcher: &'a Fetcher, servers: &'a [reqwest::Url]) -> Services<'a> {
-    Services { fetcher, servers, anchors: anchors(), pool: &[], label: "Tidsstempel", now: now() }
+    Services { fetcher, servers, anchors: anchors(), pool: &[], known: None, label: "Tidsstempel", now: now() }
 }
 
 /// Signs with so many signers; all of it is proven once, when the last has signed.
@@ -143,6 +138,29 @@ fn a_file_that_was_proven_is_renewed_and_not_proven_twice() {
     judged_by_openssl(&path, &folder);
     assert_signed(&[(path.clone(), 1, up_to(Level::BLTA))]);
     assert_standards(&[path]);
+}
+
+#[test]
+fn what_was_told_before_the_signature_is_not_asked_for_again() {
+    let (servers, signer, fetcher, checks) = ([url("/tsa")], signer("p256"), fetcher(), checks());
+    let (own, others) = signer.chain().split_first().expect("there is one");
+    let chain = checks.chain(own, others).expect("it may sign").expect("it leads to the root");
+    let (known, missing) = wait(fetcher.evidence(&chain));
+    assert!(missing.is_empty(), "{missing:?}");
+    Checks { evidence: Some(&known), ..checks }.check(own, others).expect("it was not revoked");
+    // Whoever asks for the signer once more gets no answer; the time stamp is asked for all the same.
+    let (request, plain) = (request(invisible("a"), None), plain());
+    let nobody = Fetcher::new(http_client().build().expect("there is a client"), Policy::Nothing, Patience::default());
+    let services = Services { fetcher: &nobody, ..services(&fetcher, &servers) };
+    let outcome = wait(sign(&plain, &request, &signer, &checks, Level::BLT, Some(&services))).expect("it is signed");
+    let of = |outcome: &Outcome, subject: &str| {
+        let of = |missing: &&Missing| matches!(missing, Missing::Revocation { subject: told, .. } if told == subject);
+        outcome.missing.iter().filter(of).count()
+    };
+    assert_eq!(of(&outcome, &own.subject().short()), 1, "{:?}", outcome.missing);
+    let services = Services { known: Some(&known), ..services };
+    let outcome = wait(sign(&plain, &request, &signer, &checks, Level::BLT, Some(&services))).expect("it is signed");
+    assert_eq!(of(&outcome, &own.subject().short()), 0, "{:?}", outcome.missing);
 }
 
 #[test]

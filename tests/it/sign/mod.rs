@@ -20,6 +20,7 @@ use skoledok::pki::fetch::{Fetcher, Patience, Policy};
 use skoledok::render::{Mark, Options};
 use skoledok::sign::field::{FieldName, NewField, Place};
 use skoledok::sign::key::{Checks, Signer};
+use skoledok::sign::level::Level;
 use skoledok::sign::signature::{Request, Target};
 
 use crate::authority::authority;
@@ -161,7 +162,7 @@ fn kept(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// What pyHanko says of each file, with the proofs in the file alone.
-fn judged(files: &[PathBuf]) -> Vec<Value> {
+pub fn judged(files: &[PathBuf]) -> Vec<Value> {
     let root = authority().root_pem();
     // Python needs a second to start and one core.
     let halves = files.chunks(files.len().div_ceil(2).max(1));
@@ -174,8 +175,16 @@ fn judged(files: &[PathBuf]) -> Vec<Value> {
     })
 }
 
+const NAMES: [&str; 4] = ["B-B", "B-T", "B-LT", "B-LTA"];
+
+/// The names of a level and of those below it.
+pub fn up_to(level: Level) -> &'static [&'static str] {
+    let place = Level::ALL.iter().position(|known| *known == level).expect("it is one of them");
+    &NAMES[..=place]
+}
+
 /// Fails unless pyHanko finds every file signed by so many, all of them good and at exactly these levels if any are told, and qpdf has nothing to say.
-fn assert_signed(files: &[(PathBuf, usize, &[&str])]) {
+pub fn assert_signed(files: &[(PathBuf, usize, &[&str])]) {
     let paths: Vec<PathBuf> = files.iter().map(|(path, ..)| path.clone()).collect();
     run_ok(Command::new("sh").args(["-c", "for file; do qpdf --check \"$file\" || exit; done", "sh"]).args(&paths));
     let told = judged(&paths);

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use skoledok::sign::SignError;
 use skoledok::sign::field::{Place, fields, prepare};
-use skoledok::sign::file::{File, FileError};
+use skoledok::sign::file::{File, FileError, Object};
+use skoledok::sign::proof::{Content, existing};
 use skoledok::sign::signature::{Request, begin};
 
 use super::{
@@ -107,6 +108,26 @@ fn files_of_other_programs_are_signed() {
     let files: Vec<(PathBuf, usize, &[&str])> =
         signed.iter().map(|(name, bytes)| (path(name, bytes), count(name), levels(name))).collect();
     assert_signed(&files);
+}
+
+#[test]
+fn a_signature_that_is_no_object_of_its_own_counts_and_what_a_trailer_says_stays() {
+    let catalog = b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]/SigFlags 3>>>>";
+    let direct =
+        b"<</Type/Annot/Subtype/Widget/FT/Sig/T(a)/Rect[0 0 0 0]/F 132/P 3 0 R/V<</Type/Sig/Filter/Adobe.PPKLite\
+        /SubFilter/ETSI.CAdES.detached/ByteRange[0 1 2 3]/Contents<00>>>>>";
+    let file = made_of(&[catalog, PAGES, &page_with("[4 0 R]"), direct], "/Fremmed(x)");
+    assert_eq!(sign(&file, visible("a")), Err(SignError::Signed("a".to_owned())));
+    let late = begin(&file, &Request { certify: true, ..request(invisible("b"), None) });
+    assert_eq!(late.map(drop), Err(SignError::NotFirst));
+    let signed = sign(&file, invisible("b")).expect("it is signed");
+    let signed = File::read(&signed).expect("it is read");
+    assert_eq!(signed.trailer().get("Fremmed").and_then(Object::as_string), Some(&b"x"[..]));
+    // A level that all signatures have is none that this one lacks.
+    let found = existing(&signed).expect("it is read");
+    let fields: Vec<&str> = found.iter().map(|one| one.field.as_str()).collect();
+    assert_eq!(fields, ["a", "b"]);
+    assert!(matches!(found[0].content, Content::Unknown) && matches!(found[1].content, Content::Signature(_)));
 }
 
 /// What pyHanko signs first, in ways that forbid something.
