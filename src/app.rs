@@ -110,7 +110,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let records = Records::new(store.clone(), Some(pipeline.clone()), config.records);
     let fetcher = config.signing.fetch_to_verify.then(|| {
         let hosts = config.signing.hosts.iter().filter_map(|host| host.parse().ok()).collect();
-        http::evidence_fetcher(hosts, config.signing.timeout).map_err(ServeError::Signing)
+        http::evidence_fetcher(hosts, config.signing.timeout).map_err(SetupError::from)
     });
     let trust = http::Trust {
         anchors: config.signing.anchors.clone(),
