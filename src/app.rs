@@ -18,7 +18,7 @@ use crate::http::{Server, ServerError, ServerSettings};
 use crate::pipeline;
 use crate::pipeline::Pipeline;
 use crate::record::Records;
-use crate::signing::{SetupError, Signing};
+use crate::signing::{self, SetupError, Signing};
 use crate::store::{QueueError, Role, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::{TraceError, Traces};
@@ -108,15 +108,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let sender = webhook::Sender::new(config.webhooks)?;
     let jobs = Jobs::open(store.clone(), pipeline.clone(), workers_wanted, sender, config.bulk).await?;
     let records = Records::new(store.clone(), Some(pipeline.clone()), config.records);
-    let fetcher = config.signing.fetch_to_verify.then(|| {
-        let hosts = config.signing.hosts.iter().filter_map(|host| host.parse().ok()).collect();
-        http::evidence_fetcher(hosts, config.signing.timeout).map_err(SetupError::from)
-    });
-    let trust = http::Trust {
-        anchors: config.signing.anchors.clone(),
-        pool: config.signing.pool.clone(),
-        fetcher: fetcher.transpose()?,
-    };
+    let trust = trust(&config.signing)?;
     let signing = Signing::new(records.clone(), pipeline.clone(), config.signing)?;
     let scrape = http::Scrape { metrics: Metrics::start()?, pipeline: pipeline.clone(), audit: audit.health() };
     let metrics = match config.metrics_bind {
@@ -193,6 +185,15 @@ async fn run(config: Config) -> Result<(), ServeError> {
         traces.end().await;
     }
     result
+}
+
+/// Who is trusted when files are verified, and who asks for what they lack, if anybody does.
+fn trust(settings: &signing::Settings) -> Result<http::Trust, SetupError> {
+    let fetcher = settings.fetch_to_verify.then(|| {
+        let hosts = settings.hosts.iter().filter_map(|host| host.parse().ok()).collect();
+        http::evidence_fetcher(hosts, settings.timeout)
+    });
+    Ok(http::Trust { anchors: settings.anchors.clone(), pool: settings.pool.clone(), fetcher: fetcher.transpose()? })
 }
 
 /// Serves the metrics on an address of their own, until the process ends.

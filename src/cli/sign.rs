@@ -69,7 +69,7 @@ pub(super) struct Sign {
 
 #[derive(Args)]
 pub(super) struct Renew {
-    /// Signed PDF.
+    /// Signed PDF that you know: the servers that its certificates name are asked.
     file: PathBuf,
     /// File to write.
     #[arg(short, long)]
@@ -193,7 +193,8 @@ pub(super) fn anchors(files: &[PathBuf]) -> Result<Option<Anchors>, Failure> {
     Ok((!all.is_empty()).then(|| Anchors::new(all)))
 }
 
-/// Asks wherever the certificates of trusted chains say: they are those of whoever runs this command, and of the time-stamp servers named.
+/// Asks wherever certificates say: those of whoever runs this command, of the time-stamp servers named, and of a file that is renewed, which is
+/// why its help says to renew only what is known.
 fn fetcher() -> Result<Fetcher, Failure> {
     let client = http_client().build().map_err(Failure::told)?;
     Ok(Fetcher::new(client, Policy::Only(std::sync::Arc::new(|_| true)), Patience::default()))

@@ -97,7 +97,11 @@ impl ApiResponse for PdfFile {
         known.content.clear();
         MetaResponses {
             responses: vec![
-                response(200, "The file: PDF/A-2a and PDF/UA-1.", headers()),
+                response(
+                    200,
+                    "The file: PDF/A-2a and PDF/UA-1, unless it was signed elsewhere and handed in.",
+                    headers(),
+                ),
                 response(206, "The bytes that `Range` asks for.", of_part),
                 known,
             ],

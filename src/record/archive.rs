@@ -61,7 +61,7 @@ pub(super) fn describe(
     version: &Version,
     document: &Document,
     body: &[u8],
-    number: i64,
+    (number, is_handed_in): (i64, bool),
 ) -> Archived {
     let common = document.common();
     let metadata = common.archive_metadata.as_ref();
@@ -109,7 +109,7 @@ pub(super) fn describe(
             "tilknyttetRegistreringSom": "Hoveddokument",
             "spraak": facts.locale.tag(),
             "bevaringstid": { "til": version.retention_until.map(moment), "sperretForSletting": record.held_at.is_some() },
-            "dokumentobjekt": objects(version, body, number),
+            "dokumentobjekt": objects(version, body, (number, is_handed_in)),
         },
     });
     Archived { value: known(value), number }
@@ -128,17 +128,20 @@ fn parties(school: Option<(&String, Option<&String>)>, counterparty: Option<&Str
     sender.into_iter().chain(receiver).collect()
 }
 
-/// The file that is kept, which is the signed one when there is one, and the body that it was made of.
-fn objects(version: &Version, body: &[u8], number: i64) -> Vec<Value> {
+/// The file that is kept, which is the signed one when there is one, and the body that it was made of. Of a file that somebody else has written
+/// nothing shows that it follows the standards.
+fn objects(version: &Version, body: &[u8], (number, is_handed_in): (i64, bool)) -> Vec<Value> {
     let signed =
         version.signed.filter(|_| version.signed_at.is_some()).map(|file| (file, "signed.pdf", version.signed_at));
     let kept = signed.or(version.document.map(|file| (file, "document.pdf", version.final_at)));
     let kept = kept.map(|(file, name, at)| {
-        json!({
+        let (format, details) =
+            if is_handed_in && name == "signed.pdf" { ("PDF", None) } else { (FORMAT, Some(FORMAT_DETAILS)) };
+        known(json!({
             "versjonsnummer": number,
             "variantformat": ARCHIVE_FORM,
-            "format": FORMAT,
-            "formatDetaljer": FORMAT_DETAILS,
+            "format": format,
+            "formatDetaljer": details,
             "mimeType": "application/pdf",
             "opprettetDato": at.map(moment),
             "sjekksumAlgoritme": "SHA-256",
@@ -146,7 +149,7 @@ fn objects(version: &Version, body: &[u8], number: i64) -> Vec<Value> {
             "filstoerrelse": file.size,
             "filnavn": name,
             "elektroniskSignert": name == "signed.pdf",
-        })
+        }))
     });
     let made_of = json!({
         "versjonsnummer": number,

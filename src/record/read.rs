@@ -171,9 +171,11 @@ impl Records {
         let document = facts::read(kind, &body)?;
         let number = opened.version.number;
         let (record, state) = (opened.record, opened.state);
-        let version = self.view_version(&opened.vault, opened.version).await?;
+        let vault = opened.vault;
+        let version = self.view_version(&vault, opened.version).await?;
         debug_assert_eq!(state, version.state);
-        Ok(archive::describe(&record, &version, &document, &body, number))
+        let is_handed_in = self.is_handed_in(&vault, &record.id, number).await?;
+        Ok(archive::describe(&record, &version, &document, &body, (number, is_handed_in)))
     }
 
     /// What changed from one version to another, in the words of a language, by default that of the newer document. Without numbers from the version

@@ -319,6 +319,25 @@ impl Records {
         let sealed = signatures.into_iter().find(|row| row.field == field).and_then(|row| row.evidence);
         sealed.map(|sealed| unseal(&opened.vault, field, number, sealed)).transpose()
     }
+
+    /// Whether the signed file of a version was written by somebody else and handed in.
+    pub(super) async fn is_handed_in(&self, vault: &Vault, id: &str, number: i64) -> Result<bool, RecordError> {
+        for row in self.store().signatures(id, number).await? {
+            let Some(sealed) = row.evidence else { continue };
+            let evidence = unseal(vault, &row.field, number, sealed)?;
+            let told: Evidence = serde_json::from_slice(&evidence).map_err(|_| RecordError::Sealed)?;
+            if told.handed_in.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What is asked here of what a signature was checked by.
+#[derive(serde::Deserialize)]
+struct Evidence {
+    handed_in: Option<serde::de::IgnoredAny>,
 }
 
 fn unseal(vault: &Vault, field: &str, number: i64, sealed: Vec<u8>) -> Result<Vec<u8>, RecordError> {

@@ -289,13 +289,11 @@ pub fn existing(file: &File<'_>) -> Result<Vec<Existing>, FileError> {
             continue;
         };
         let range: Vec<i64> = file.array(&dictionary, "ByteRange")?.iter().filter_map(Object::as_integer).collect();
-        let end = match range.as_slice() {
-            [_, _, start, length] => start.saturating_add(*length),
-            _ => {
-                found.push(unknown);
-                continue;
-            }
+        let [_, _, start, length] = range.as_slice() else {
+            found.push(unknown);
+            continue;
         };
+        let end = start.saturating_add(*length);
         let contents = dictionary.get("Contents").and_then(Object::as_string).unwrap_or_default();
         let content = if dictionary.is("SubFilter", "ETSI.RFC3161") {
             TimeStampToken::from_padded(contents).map_or(Content::Unknown, |token| Content::TimeStamp(Box::new(token)))

@@ -204,7 +204,6 @@ impl Guard {
     }
 
     /// Has a client connect to nothing but what is good. There is no proxy, which would resolve names by itself.
-    #[must_use]
     pub fn over(&self, client: ClientBuilder) -> ClientBuilder {
         client.no_proxy().dns_resolver(Resolver(Arc::clone(&self.0)))
     }

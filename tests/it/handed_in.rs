@@ -62,24 +62,6 @@ impl Elsewhere {
         path
     }
 
-    fn signed(&self, file: &Path) -> Vec<u8> {
-        let path = file.with_extension("signed.pdf");
-        let mut command = python("handed_in.py");
-        command.arg("sign").arg(file).arg(&path);
-        run_ok(command.arg(authority().folder()).arg("rsa2048"));
-        std::fs::read(path).expect("it was written")
-    }
-
-    /// Signed in its first box by the command line, which adds to a file and leaves it as it is.
-    fn signed_behind(&self, file: &Path) -> Vec<u8> {
-        let path = file.with_extension("behind.pdf");
-        let mut command = binary();
-        command.arg("sign").arg(file).arg("--key").arg(authority().path("rsa2048.p12"));
-        command.args(["--password-env", "P12", "--field", "sig-1", "-o"]).arg(&path).env("P12", PASSWORD);
-        run_ok(&mut command);
-        std::fs::read(path).expect("it was written")
-    }
-
     fn put(&self, location: &str, file: &[u8]) -> Answer {
         self.server.put(&format!("{location}/signed.pdf"), file, &[("Content-Type", "application/pdf")])
     }
@@ -95,6 +77,24 @@ impl Elsewhere {
         assert!(again.get("handed_in").is_none(), "it is told once: {again}");
         record["handed_in"].clone()
     }
+}
+
+/// Signed in its first box by the command line, which adds to a file and leaves it as it is.
+fn signed_behind(file: &Path) -> Vec<u8> {
+    let path = file.with_extension("behind.pdf");
+    let mut command = binary();
+    command.arg("sign").arg(file).arg("--key").arg(authority().path("rsa2048.p12"));
+    command.args(["--password-env", "P12", "--field", "sig-1", "-o"]).arg(&path).env("P12", PASSWORD);
+    run_ok(&mut command);
+    std::fs::read(path).expect("it was written")
+}
+
+fn signed(file: &Path) -> Vec<u8> {
+    let path = file.with_extension("signed.pdf");
+    let mut command = python("handed_in.py");
+    command.arg("sign").arg(file).arg(&path);
+    run_ok(command.arg(authority().folder()).arg("rsa2048"));
+    std::fs::read(path).expect("it was written")
 }
 
 fn refused(answer: &Answer, status: u16, name: &str, words: &str) {
@@ -118,7 +118,7 @@ fn not_shown(told: &Value) -> Vec<String> {
 fn a_file_with_the_bytes_of_the_document_shows_all_of_it() {
     let elsewhere = Elsewhere::start("handed-in-bytes");
     let (location, document) = elsewhere.agreement();
-    let told = elsewhere.taken(&location, &elsewhere.signed_behind(&document));
+    let told = elsewhere.taken(&location, &signed_behind(&document));
     assert_eq!(told["tied_by"], "bytes", "{told}");
     assert_eq!(told["signatures"].as_array().map(Vec::len), Some(1), "{told}");
     assert_eq!(told["signatures"][0]["name"], KARI);
@@ -152,13 +152,17 @@ fn a_file_that_a_service_made_anew_is_tied_by_its_words() {
     let mut location = Some(location);
     for (file, added_pages, pages_with_words) in cases {
         let location = location.take().unwrap_or_else(|| elsewhere.agreement().0);
-        let signed = elsewhere.signed(&file);
+        let signed = signed(&file);
         let told = elsewhere.taken(&location, &signed);
         assert_eq!(told["tied_by"], "text", "{}: {told}", file.display());
         assert_eq!(told["added_pages"], added_pages, "{}: {told}", file.display());
         assert_eq!(told["added_words"].as_array().map(Vec::len), Some(pages_with_words), "{}: {told}", file.display());
         let open = ["bytes", "look", "structure", "attachments", "revocation", "time", "signers"];
         assert_eq!(not_shown(&told), open, "{}: {told}", file.display());
+        // Nothing shows by which standards it was made.
+        let archive = elsewhere.server.get(&format!("{location}/archive.json")).json();
+        let kept = &archive["dokumentbeskrivelse"]["dokumentobjekt"][0];
+        assert_eq!((&kept["filnavn"], &kept["format"]), (&json!("signed.pdf"), &json!("PDF")), "{archive}");
     }
 }
 
@@ -176,7 +180,7 @@ fn a_file_with_other_words_is_refused_with_the_page() {
     ];
     for (what, words) in cases {
         let file = elsewhere.made(what, &document);
-        refused(&elsewhere.put(&location, &elsewhere.signed(&file)), 422, "other-document", words);
+        refused(&elsewhere.put(&location, &signed(&file)), 422, "other-document", words);
     }
     // A file of another agreement, and one with too few pages.
     let mut body = sample(Kind::CooperationAgreement, Locale::Nb);
@@ -185,10 +189,10 @@ fn a_file_with_other_words_is_refused_with_the_page() {
     std::fs::write(&other, body.to_string()).expect("it can be written");
     let file = other.with_extension("pdf");
     run_ok(binary().args(["render", "cooperation-agreement"]).arg(&other).arg("--signable").arg("-o").arg(&file));
-    refused(&elsewhere.put(&location, &elsewhere.signed(&file)), 422, "other-document", "do not stand");
+    refused(&elsewhere.put(&location, &signed(&file)), 422, "other-document", "do not stand");
     let short = elsewhere.folder.join("short.pdf");
     run_ok(Command::new("qpdf").arg(&document).args(["--pages", ".", "1", "--"]).arg(&short));
-    refused(&elsewhere.put(&location, &elsewhere.signed(&short)), 422, "other-document", "the file has 1 pages");
+    refused(&elsewhere.put(&location, &signed(&short)), 422, "other-document", "the file has 1 pages");
     assert_eq!(elsewhere.server.get(&location).json()["status"], "final", "nothing was kept");
 }
 
@@ -215,13 +219,13 @@ fn no_signature_is_taken_that_is_not_right_and_none_is_lost() {
     let (location, document) = elsewhere.agreement();
     let copy = elsewhere.made("copy", &document);
     refused(&elsewhere.put(&location, &std::fs::read(&copy).expect("it is there")), 422, "not-signed", "no signature");
-    let mut broken = elsewhere.signed(&copy);
+    let mut broken = signed(&copy);
     // A byte of an object, in a part that shows nothing.
     let at = broken.windows(9).position(|part| part == b"/Producer").expect("pypdf says who it is") + 12;
     broken[at] ^= 1;
     refused(&elsewhere.put(&location, &broken), 422, "not-signed", "is not right");
     // Somebody has signed here: a file without that signature would take its place.
-    let signed = elsewhere.signed(&document);
+    let signed = signed(&document);
     let start = json!({ "signers": [{ "signatory": 0 }, { "signatory": 1 }], "level": "B-B" });
     assert_eq!(elsewhere.server.post_json(&format!("{location}/signing"), &start).status, 200);
     let here =
@@ -236,7 +240,7 @@ fn who_was_asked_and_has_signed_is_told() {
     let (location, document) = elsewhere.agreement();
     let start = json!({ "signers": [{ "signatory": 0 }], "level": "B-B" });
     assert_eq!(elsewhere.server.post_json(&format!("{location}/signing"), &start).status, 200);
-    let told = elsewhere.taken(&location, &elsewhere.signed_behind(&document));
+    let told = elsewhere.taken(&location, &signed_behind(&document));
     assert_eq!(told["signers"], json!([{ "name": KARI, "shown": true }]), "{told}");
     assert_eq!(not_shown(&told), ["revocation", "time"], "{told}");
 }

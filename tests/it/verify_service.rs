@@ -162,11 +162,11 @@ fn signed_by(folder: &Path, signer: &str) -> PathBuf {
     let options = Options { signable: true, ..Options::default() };
     let made = produce(Kind::AnnualPlan, sample(Kind::AnnualPlan, Locale::Nb), options);
     std::fs::write(&plain, made.expect("it is a sample").rendered.bytes).expect("a file can be written");
-    let signed = folder.join(format!("{signer}.pdf"));
+    let output = folder.join(format!("{signer}.pdf"));
     let mut sign = binary();
-    sign.arg("sign").arg(&plain).arg("-o").arg(&signed).arg("--key").arg(authority().path(&format!("{signer}.p12")));
+    sign.arg("sign").arg(&plain).arg("-o").arg(&output).arg("--key").arg(authority().path(&format!("{signer}.p12")));
     run_ok(sign.args(["--password-env", "PASSWORD"]).env("PASSWORD", PASSWORD));
-    signed
+    output
 }
 
 #[test]

@@ -136,12 +136,13 @@ fn table(bytes: &[u8], start: usize, budget: &Budget) -> Result<Section, PdfErro
 fn table_entry(parser: &mut Parser<'_>) -> Result<Entry, PdfError> {
     let wrong = PdfError::Syntax(parser.at);
     let line = parser.exactly::<20>()?;
-    let [offset @ .., b' ', a, b, c, d, e, b' ', kind, first, second] = line else { return Err(wrong) };
+    let (offset, rest) = line.split_at(10);
+    let [b' ', generation @ .., b' ', kind, first, second] = rest else { return Err(wrong) };
     if !matches!((first, second), (b' ', b'\r' | b'\n') | (b'\r', b'\n')) {
         return Err(wrong);
     }
     let offset = digits(offset).ok_or(wrong)?;
-    let generation = digits(&[*a, *b, *c, *d, *e]).ok_or(wrong)?;
+    let generation = digits(generation).ok_or(wrong)?;
     match kind {
         b'f' => Ok(Entry::Free),
         b'n' if offset == 0 => Ok(Entry::Free),

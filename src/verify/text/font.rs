@@ -60,7 +60,7 @@ impl Font {
         if let Some(widths) = look(file, below, "W")? {
             font.composite_widths(file, widths.as_array().ok_or(PdfError::Structure("/W"))?)?;
         }
-        font.to_unicode(file, dictionary)?;
+        font.read_unicode(file, dictionary)?;
         Ok(font)
     }
 
@@ -114,7 +114,7 @@ impl Font {
         if let Some(encoding) = look(file, dictionary, "Encoding")? {
             font.encoding(file, &encoding)?;
         }
-        font.to_unicode(file, dictionary)?;
+        font.read_unicode(file, dictionary)?;
         Ok(font)
     }
 
@@ -150,7 +150,7 @@ impl Font {
     }
 
     /// What the font says its codes stand for (9.10.3), before what its encoding says.
-    fn to_unicode(&mut self, file: &File<'_>, dictionary: &Dictionary) -> Result<(), PdfError> {
+    fn read_unicode(&mut self, file: &File<'_>, dictionary: &Dictionary) -> Result<(), PdfError> {
         let wrong = PdfError::Structure("/ToUnicode");
         let Some(map) = look(file, dictionary, "ToUnicode")? else { return Ok(()) };
         let map = file.decoded(map.as_stream().ok_or(wrong)?)?;
