@@ -1079,18 +1079,18 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_is_told_loses_nothing_and_when_there_is_room_the_job_goes_on() {
     let folder = output_folder("jobs-full");
-    let disk = SmallDisk::new(folder.join("disk"), 12);
+    let disk = SmallDisk::new(folder.join("disk"), 7);
     let url = format!("sqlite:{}", disk.folder.join("store.db").display());
     let start = || Server::with(&[("SKOLEDOK__STORE__URL", url.as_str())], Stdio::null());
     let server = start();
-    let list = lines(&json!(null), (1..=600).map(pupil)).split_once('\n').expect("lines").1.to_owned();
+    let list = lines(&json!(null), (1..=900).map(pupil)).split_once('\n').expect("lines").1.to_owned();
     let body = format!("{}\n{list}", letter());
     let location = taken(&server.post(&format!("{JOBS}?on_invalid=skip"), body.as_bytes(), &[LINES]));
     eventually("there is no more room", || server.get(&location).json()["waits_for"] == "room_in_store");
     let job = server.get(&location).json();
     assert_eq!(job["state"], "making", "{job}");
     let before = job["counts"]["letters"].as_u64().expect("a count");
-    assert!(before > 0 && before < 600, "{job}");
+    assert!(before > 0 && before < 900, "{job}");
     // What is made can be had, and nobody else can send more than there is room for.
     assert_eq!(server.get(&format!("{location}/items/1/document")).status, 200);
     let answer = server.post(JOBS, body.as_bytes(), &[LINES]);
@@ -1102,7 +1102,7 @@ fn a_full_disk_is_told_loses_nothing_and_when_there_is_room_the_job_goes_on() {
     assert!(server.get(&location).json()["counts"]["letters"].as_u64() >= Some(before), "nothing is lost");
     disk.grow();
     let counts = ended_as(&server, &location, "done");
-    assert_eq!(counts["letters"], 600);
+    assert_eq!(counts["letters"], 900);
     assert_eq!(digests(&server, &location), by_command(&folder, &letter(), &list));
     eventually("nothing waits any more", || server.get(&location).json()["waits_for"].is_null());
 }
