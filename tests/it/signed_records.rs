@@ -600,7 +600,7 @@ fn without_a_time_stamp_server_it_is_signed_and_raised_when_there_is_one() {
     std::fs::write(&file, server.get(&format!("{location}/signed.pdf")).body).expect("a file can be written");
     // A time stamp over all of it can not be within a signature: by itself each is still B-B.
     assert_signed(&[(file.clone(), 2, &[])]);
-    assert_standards(&[file.clone()]);
+    assert_standards(std::slice::from_ref(&file));
     assert_eq!(judged(&[file])[0]["time_stamps"].as_array().map(Vec::len), Some(1));
     assert_eq!(postgres.ask("SELECT COUNT(*) FROM record_signature WHERE raise_after IS NOT NULL"), "0");
 }

@@ -135,18 +135,18 @@ impl Jobs {
         let items = match &head.about {
             About::Letter { mailing, facts } => {
                 let mut survey = Survey::default();
-                let mut held = (head.parts <= HELD).then(Vec::new);
+                let mut remembered = (head.parts <= HELD).then(Vec::new);
                 source.each(|entry| {
                     survey.note(&entry);
-                    if let Some(held) = &mut held {
-                        held.push(entry);
+                    if let Some(entries) = &mut remembered {
+                        entries.push(entry);
                     }
                     Ok(())
                 })?;
                 let mut planner = Planner::new(mailing, facts.clone(), survey);
                 let mut chunks = Chunks::new(&source, Plan::Letters, |item: &Item| item.number);
                 let mut plan = |entry| chunks.take(planner.plan(entry));
-                match held {
+                match remembered {
                     Some(entries) => entries.into_iter().try_for_each(plan)?,
                     None => source.each(&mut plan)?,
                 }
