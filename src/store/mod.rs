@@ -112,9 +112,6 @@ impl From<sqlx::Error> for StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: AnyPool,
-    /// For transactions: on SQLite, where only one can write at a time, a connection of their own. Who wants to write waits for it in turn, and who
-    /// reads gets one that was never left in a transaction.
-    writers: AnyPool,
     is_sqlite: bool,
     url: Zeroizing<String>,
     key: Option<Key>,
@@ -146,7 +143,8 @@ impl Store {
             .test_before_acquire(!is_sqlite);
         if is_sqlite {
             options = options
-                .after_connect(|connection, _| Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) }));
+                .after_connect(|connection, _| Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) }))
+                .after_release(|connection, _| Box::pin(is_clean(connection)));
         }
         let url = match &file {
             Some(file) => {
@@ -155,13 +153,7 @@ impl Store {
             }
             None => settings.url.clone(),
         };
-        let pool = options.clone().connect(&url).await?;
-        let writers = if is_sqlite {
-            let one = options.max_connections(1).after_release(|connection, _| Box::pin(is_clean(connection)));
-            one.connect(&url).await?
-        } else {
-            pool.clone()
-        };
+        let pool = options.connect(&url).await?;
         let migrator = if is_sqlite { &SQLITE } else { &POSTGRES };
         let mut tries = 0;
         while let Err(error) = migrator.run(&pool).await {
@@ -172,15 +164,8 @@ impl Store {
             }
             sleep(Duration::from_millis(100)).await;
         }
-        let mut store = Self {
-            pool,
-            writers,
-            is_sqlite,
-            url,
-            key: settings.key.clone(),
-            changes: change::Changes::default(),
-            _lock: lock,
-        };
+        let mut store =
+            Self { pool, is_sqlite, url, key: settings.key.clone(), changes: change::Changes::default(), _lock: lock };
         if let (None, Some(file)) = (&store.key, &file) {
             store.key = key_in(&beside(file, ".key"))?;
         }
@@ -243,7 +228,6 @@ impl Store {
         sqlx::any::install_default_drivers();
         let (url, pool) = ("sqlite::memory:", AnyPoolOptions::new().connect_lazy("sqlite::memory:")?);
         Ok(Self {
-            writers: pool.clone(),
             pool,
             is_sqlite: true,
             url: Zeroizing::new(url.to_owned()),
@@ -277,14 +261,13 @@ impl Store {
 
     /// Writes what is under way, and lets go of the file or the server.
     pub async fn close(&self) {
-        self.writers.close().await;
         self.pool.close().await;
     }
 
     /// A transaction that will write. SQLite is told at once: one that reads first could not always go on to write.
     async fn write(&self) -> Result<Transaction<'static, Any>, StoreError> {
         let begin = if self.is_sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        Ok(self.writers.begin_with(begin).await?)
+        Ok(self.pool.begin_with(begin).await?)
     }
 }
 

@@ -1094,8 +1094,7 @@ fn a_full_disk_is_told_loses_nothing_and_when_there_is_room_the_job_goes_on() {
     let list = lines(&json!(null), (1..=900).map(pupil)).split_once('\n').expect("lines").1.to_owned();
     let body = format!("{}\n{list}", letter());
     let location = taken(&server.post(&format!("{JOBS}?on_invalid=skip"), body.as_bytes(), &[LINES]));
-    eventually("there is no more room", || server.get(&location).json()["waits_for"] == "room_in_store");
-    let job = server.get(&location).json();
+    let job = while_it_goes_on(&server, &location, |job| job["waits_for"] == "room_in_store");
     assert_eq!(job["state"], "making", "{job}");
     let before = job["counts"]["letters"].as_u64().expect("a count");
     assert!(before > 0 && before < 900, "{job}");
