@@ -303,23 +303,6 @@ impl Records {
         Ok(())
     }
 
-    /// What a signature was checked by, as JSON.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn evidence(
-        &self,
-        tenant: &Tenant,
-        kind: Kind,
-        (id, number): (&str, i64),
-        field: &str,
-    ) -> Result<Option<Vec<u8>>, RecordError> {
-        let opened = self.open(tenant, kind, id, Some(number)).await?;
-        let signatures = self.store().signatures(id, number).await?;
-        let sealed = signatures.into_iter().find(|row| row.field == field).and_then(|row| row.evidence);
-        sealed.map(|sealed| unseal(&opened.vault, field, number, sealed)).transpose()
-    }
-
     /// Whether the signed file of a version was written by somebody else and handed in.
     pub(super) async fn is_handed_in(&self, vault: &Vault, id: &str, number: i64) -> Result<bool, RecordError> {
         for row in self.store().signatures(id, number).await? {

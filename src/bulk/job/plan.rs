@@ -1,7 +1,7 @@
 //! Decides who gets a letter, for a whole list, and keeps what was decided in chunks.
 //!
 //! The list is gone through twice (see [`super::super::plan`]) in a thread of its own, which asks the store for one part after the other, so that of
-//! a long list of lines no more than two parts are in memory.
+//! a list of lines no more than two parts are in memory.
 
 use std::collections::VecDeque;
 
@@ -20,9 +20,6 @@ use crate::store::{JobRecord, Planned, Store};
 
 /// Chunks that are kept in one transaction.
 const BATCH: usize = 10;
-/// Parts of a list whose entries are held from the first time to the second, at most: reading and checking them is most of the work, and four parts,
-/// with some ten thousand entries, take 20 MiB.
-const HELD: i64 = 4;
 
 /// The list of a job, to be gone through again and again.
 struct Source<'a> {
@@ -135,21 +132,13 @@ impl Jobs {
         let items = match &head.about {
             About::Letter { mailing, facts } => {
                 let mut survey = Survey::default();
-                let mut remembered = (head.parts <= HELD).then(Vec::new);
                 source.each(|entry| {
                     survey.note(&entry);
-                    if let Some(entries) = &mut remembered {
-                        entries.push(entry);
-                    }
                     Ok(())
                 })?;
                 let mut planner = Planner::new(mailing, facts.clone(), survey);
                 let mut chunks = Chunks::new(&source, Plan::Letters, |item: &Item| item.number);
-                let mut plan = |entry| chunks.take(planner.plan(entry));
-                match remembered {
-                    Some(entries) => entries.into_iter().try_for_each(plan)?,
-                    None => source.each(&mut plan)?,
-                }
+                source.each(|entry| chunks.take(planner.plan(entry)))?;
                 chunks.end()?
             }
             About::Documents { .. } => {

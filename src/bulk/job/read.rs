@@ -23,7 +23,7 @@ use crate::telemetry::with_causes;
 use crate::tenant::Tenant;
 
 /// Bytes of a piece, and pieces that wait to be sent.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 64 * 1024;
 const WAITING: usize = 4;
 /// Longest that an answer may take.
 const LONGEST: Duration = Duration::from_hours(1);
