@@ -1,9 +1,9 @@
 //! Ten thousand letters as a job, from the first byte of the request to the last byte of the archive, beside the engine alone.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::engine::Engines;
 use crate::input;
@@ -63,24 +63,9 @@ fn job(service: &Service, round: usize) -> (Figures, Figures) {
     let answer = ureq::post(url("/v1/jobs")).header("Content-Type", "application/x-ndjson").send(&body);
     let answer = answer.expect("the service takes a job");
     let location = answer.headers().get("location").and_then(|place| place.to_str().ok()).expect("a place").to_owned();
-    let mut memory: f64 = 0.0;
-    for look in 0.. {
-        let told = fetch(&url(&location));
-        let job: Value = serde_json::from_slice(&told).expect("a job is JSON");
-        if look % 10 == 0 {
-            memory = memory.max(service.memory());
-        }
-        match job["state"].as_str() {
-            Some("done") => {
-                assert_eq!(job["counts"]["letters"], LETTERS);
-                break;
-            }
-            Some("failed" | "rejected" | "cancelled") | None => panic!("the job failed: {job}"),
-            Some(_) => std::thread::sleep(Duration::from_millis(50)),
-        }
-    }
-    let size = fetch(&url(&format!("{location}/archive.zip"))).len();
-    assert!(size > LETTERS * 1000, "the archive has {size} bytes");
+    let mut memory = follow(service, &url(&format!("{location}/events")));
+    let size = take(&url(&format!("{location}/archive.zip")));
+    assert!(size > LETTERS as u64 * 1000, "the archive has {size} bytes");
     let figures = |seconds: f64, memory: f64| Figures {
         count: LETTERS,
         seconds,
@@ -88,16 +73,42 @@ fn job(service: &Service, round: usize) -> (Figures, Figures) {
         memory,
         micros: vec![(seconds * 1e6) as u32],
     };
-    let archive = figures(began.elapsed().as_secs_f64(), memory.max(service.memory()));
-    fetch(&url(&format!("{location}/merged.pdf?pages_per_file=20000")));
+    let seconds = began.elapsed().as_secs_f64();
+    memory = memory.max(service.memory());
+    let archive = figures(seconds, memory);
+    take(&url(&format!("{location}/merged.pdf?pages_per_file=20000")));
     let print_file = figures(began.elapsed().as_secs_f64(), memory.max(service.memory()));
     ureq::delete(url(&location)).call().expect("a job can be erased");
     (archive, print_file)
 }
 
-fn fetch(url: &str) -> Vec<u8> {
+fn open(url: &str) -> impl Read {
     let answer = ureq::get(url).call().unwrap_or_else(|error| panic!("{url}: {error}"));
-    let mut body = Vec::new();
-    answer.into_body().into_reader().read_to_end(&mut body).expect("an answer can be read");
-    body
+    answer.into_body().into_reader()
+}
+
+/// Listens to what is told of a job until it is done; MiB of the service at most meanwhile, which is looked at with every third event.
+fn follow(service: &Service, url: &str) -> f64 {
+    let mut memory: f64 = 0.0;
+    let mut job = Value::Null;
+    let events = BufReader::new(open(url)).lines().map(|line| line.expect("an answer can be read"));
+    for (number, told) in events.filter_map(|line| line.strip_prefix("data:").map(str::to_owned)).enumerate() {
+        job = serde_json::from_str(&told).expect("a job is JSON");
+        if number % 3 == 2 {
+            memory = memory.max(service.memory());
+        }
+    }
+    assert_eq!((&job["state"], &job["counts"]["letters"]), (&json!("done"), &json!(LETTERS)), "{job}");
+    memory
+}
+
+/// Fetches a file as one who writes it somewhere would, piece by piece; its bytes.
+fn take(url: &str) -> u64 {
+    let (mut answer, mut piece, mut size) = (open(url), vec![0; 256 * 1024], 0);
+    loop {
+        match answer.read(&mut piece).expect("an answer can be read") {
+            0 => return size,
+            read => size += read as u64,
+        }
+    }
 }

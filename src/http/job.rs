@@ -13,7 +13,7 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSch
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::caller::{Caller, ToBulk};
 use super::failure::{Failure, OfJob, OfNewJob};
@@ -466,10 +466,13 @@ impl Follower {
     /// Waits until something has changed. Nothing comes after the end of the job, nor when it is erased or the service stops; then who follows comes
     /// back, perhaps to another service.
     async fn next(mut self) -> Option<(JobView, Self)> {
+        let jobs = self.jobs.clone();
         loop {
             if self.is_over || self.phase.is_leaving() {
                 return None;
             }
+            // Asked for before it is looked, so that no end is missed between.
+            let end = jobs.next_end();
             match self.look().await {
                 Ok(Some(job)) => {
                     self.is_over = job.state.is_end();
@@ -480,7 +483,8 @@ impl Follower {
                 // Nothing has happened, or the store may be back when it is asked next.
                 Ok(None) | Err(_) => {}
             }
-            sleep(LOOK).await;
+            // What ends in this process is told at once. Whichever comes first, the job is looked at.
+            drop(timeout(LOOK, end).await);
         }
     }
 

@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::access::now;
 use crate::pipeline::{Pipeline, ProduceError};
@@ -247,6 +248,8 @@ struct Parts {
     parsers: Semaphore,
     /// Those who follow a job.
     followers: Arc<Semaphore>,
+    /// Tells those who follow that a job has ended here.
+    ended: Notify,
     sender: Option<Sender>,
 }
 
@@ -263,6 +266,7 @@ impl Parts {
             readers: Mutex::default(),
             parsers: Semaphore::new(PARSERS),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            ended: Notify::new(),
             sender: None,
         }
     }
@@ -382,6 +386,11 @@ impl Jobs {
     /// [`JobError::Busy`] if there is none.
     pub fn follow(&self) -> Result<OwnedSemaphorePermit, JobError> {
         Arc::clone(&self.0.followers).try_acquire_owned().map_err(|_| JobError::Busy)
+    }
+
+    /// Comes when a job has ended in this process, from when this is asked for on. Of those that end in other processes it knows nothing.
+    pub fn next_end(&self) -> Notified<'_> {
+        self.0.ended.notified()
     }
 
     /// The version of a job that is known to be the caller's; nothing when it is gone.
@@ -548,9 +557,15 @@ impl Jobs {
     async fn step(&self, id: &str, from: State, to: State, problem: Option<&str>) -> Result<bool, StoreError> {
         let done = self.store().step_job(id, Self::step_to(from, to, problem), now()).await?;
         if done && to.is_end() {
-            self.announce_soon();
+            self.note_end();
         }
         Ok(done)
+    }
+
+    /// Has those told who wait for the end of a job.
+    fn note_end(&self) {
+        self.0.ended.notify_waiters();
+        self.announce_soon();
     }
 
     /// The record of a job of a tenant's that was received as a whole.

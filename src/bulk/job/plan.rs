@@ -117,7 +117,7 @@ impl Jobs {
         let step = Self::step_to(State::Planning, to, problem);
         if self.store().end_plan(Planned { job: &record.id, epoch, items }, step, now()).await? {
             if to.is_end() {
-                self.announce_soon();
+                self.note_end();
             }
             self.dispatch(&record.tenant).await?;
         }
