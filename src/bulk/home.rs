@@ -103,6 +103,14 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// A survey of one entry.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Self {
+        let mut survey = Self::default();
+        survey.note(entry);
+        survey
+    }
+
     /// Looks at an entry, also at one with faults: these do not make an address less secret.
     pub fn note(&mut self, entry: &Entry) {
         let entry = &entry.raw;
@@ -115,8 +123,9 @@ impl Survey {
         let own = own.map(|name| (Some(name), entry.get("address"), everywhere));
         let mut first_at: HashMap<String, (Hash, Hash)> = HashMap::new();
         for (name, address, flagged) in guardians.chain(own) {
-            let Some(name) = name.and_then(Value::as_str) else { continue };
-            if flagged {
+            // Who has no name may still be protected, and live with somebody.
+            let name = name.and_then(Value::as_str).unwrap_or_default();
+            if flagged && !name.is_empty() {
                 self.names.insert(named(name));
             }
             let Some(place) = address.map(plain_of_value) else { continue };
@@ -131,11 +140,18 @@ impl Survey {
         }
     }
 
+    /// What others have noted, too.
+    pub fn add(&mut self, other: Self) {
+        self.protected.extend(other.protected);
+        self.names.extend(other.names);
+        self.together.extend(other.together);
+    }
+
     /// Follows who lives with whom from entry to entry. To be called when all entries are noted.
     #[must_use]
     pub fn finish(mut self) -> Self {
         let together = std::mem::take(&mut self.together);
-        if self.names.is_empty() {
+        if self.names.is_empty() && self.protected.is_empty() {
             return self;
         }
         let mut neighbours: HashMap<Hash, Vec<Hash>> = HashMap::new();

@@ -130,6 +130,34 @@ impl Item {
     }
 }
 
+/// An entry as far as it can be known by itself.
+#[derive(Debug)]
+pub struct Parsed {
+    entry: Result<MailingEntry, Vec<Finding>>,
+    /// What it holds beside its key.
+    contents: Hash,
+    key: String,
+    /// Whether the key is its own, and not made of its place.
+    has_key: bool,
+    row: usize,
+}
+
+impl From<Entry> for Parsed {
+    fn from(entry: Entry) -> Self {
+        let Entry { value, raw, key, row } = entry;
+        let has_key = raw.get("key").and_then(Value::as_str) == Some(&key);
+        let entry = value.and_then(|value| match reserved_fields(&value) {
+            reserved if reserved.is_empty() => {
+                MailingEntry::parse(value).map_err(|_| vec![Finding::new("", Code::Invalid)])
+            }
+            reserved => Err(reserved),
+        });
+        // What is left out is the same as what is said to be nothing.
+        let told = entry.as_ref().ok().and_then(|entry| entry.to_json().ok());
+        Self { entry, contents: contents_hash(told.unwrap_or(raw)), key, has_key, row }
+    }
+}
+
 /// Decides for one entry after the other.
 #[derive(Debug)]
 pub struct Planner {
@@ -187,27 +215,24 @@ impl Planner {
     }
 
     /// Decides for the next entry.
-    pub fn plan(&mut self, entry: Entry) -> Vec<Item> {
-        let Entry { value, key, row, .. } = entry;
+    pub fn plan(&mut self, entry: impl Into<Parsed>) -> Vec<Item> {
+        let Parsed { entry, contents, key, has_key, row } = entry.into();
         self.entries += 1;
         self.row = row;
-        let parsed = value.and_then(|value| {
-            let contents = contents_hash(&value);
-            let reserved = reserved_fields(&value);
-            if !reserved.is_empty() {
-                return Err(reserved);
+        let first = self.next;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(findings) => {
+                if has_key {
+                    // Whoever has the same key is not known to be the one who is meant.
+                    self.keys.entry(hash(&["key", &key])).or_insert((self.entries, contents, first));
+                }
+                return vec![self.item(key, Decision::Invalid(findings), Vec::new())];
             }
-            let entry = MailingEntry::parse(value).map_err(|_| vec![Finding::new("", Code::Invalid)])?;
-            Ok((entry, contents))
-        });
-        let (entry, contents) = match parsed {
-            Ok(parsed) => parsed,
-            Err(findings) => return vec![self.item(key, Decision::Invalid(findings), Vec::new())],
         };
         if let Some(item) = self.seen_before(&entry, contents) {
             return vec![item];
         }
-        let first = self.next;
         self.keys.insert(hash(&["key", entry.key()]), (self.entries, contents, first));
         self.contents.entry(contents).or_insert(first);
         match &entry {
@@ -381,14 +406,18 @@ impl Planner {
         if self.about_pupil {
             return self.decide(addressee, data);
         }
-        if let Some(&item) = residents.iter().find_map(|resident| self.residents.get(resident)) {
-            return self.item(addressee.key, Decision::SharesWith(item), addressee.notes);
+        let shared = residents.iter().find_map(|resident| self.residents.get(resident)).copied();
+        let item = match shared {
+            Some(item) => self.item(addressee.key, Decision::SharesWith(item), addressee.notes),
+            None => self.decide(addressee, data),
+        };
+        // Nobody shares a letter that there is not.
+        if let Some(letter) = shared.or_else(|| matches!(item.decision, Decision::Letter(_)).then_some(item.number)) {
+            for resident in residents {
+                self.residents.entry(*resident).or_insert(letter);
+            }
         }
-        let number = self.next;
-        for resident in residents {
-            self.residents.insert(*resident, number);
-        }
-        self.decide(addressee, data)
+        item
     }
 
     fn decide(&mut self, addressee: Addressee<'_>, mut data: Map<String, Value>) -> Item {
@@ -449,8 +478,7 @@ fn present(members: &[(&str, Option<&str>)]) -> Value {
 
 /// A hash of what an entry holds beside its key. The order of members does not matter, at any depth. This is not the canonical form
 /// of JSON (RFC 8785), in which different large numbers are the same.
-fn contents_hash(entry: &Value) -> Hash {
-    let mut contents = entry.clone();
+fn contents_hash(mut contents: Value) -> Hash {
     if let Some(members) = contents.as_object_mut() {
         members.shift_remove("key");
     }
@@ -470,13 +498,13 @@ mod tests {
 
     #[test]
     fn entries_are_the_same_whatever_the_order_and_only_if_they_print_the_same() {
-        let of = |fields: Value| contents_hash(&json!({ "key": "a", "names": ["A"], "fields": fields }));
+        let of = |fields: Value| contents_hash(json!({ "key": "a", "names": ["A"], "fields": fields }));
         assert_eq!(of(json!({ "a": { "b": 1, "c": [2] }, "d": 3 })), of(json!({ "d": 3, "a": { "c": [2], "b": 1 } })));
         assert_ne!(of(json!({ "kid": 9_007_199_254_740_993_u64 })), of(json!({ "kid": 9_007_199_254_740_992_u64 })));
         assert_ne!(of(json!({ "a": [1, 2] })), of(json!({ "a": [2, 1] })));
         assert_eq!(
-            contents_hash(&json!({ "key": "a", "names": [] })),
-            contents_hash(&json!({ "names": [], "key": "b" }))
+            contents_hash(json!({ "key": "a", "names": [] })),
+            contents_hash(json!({ "names": [], "key": "b" }))
         );
     }
 }

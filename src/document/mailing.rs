@@ -256,6 +256,17 @@ impl MailingEntry {
         }
     }
 
+    /// The entry as JSON, without members that say nothing.
+    ///
+    /// # Errors
+    /// When a member has no form in JSON, which none has.
+    pub fn to_json(&self) -> Result<Value, serde_json::Error> {
+        match self {
+            Self::Pupil(pupil) => serde_json::to_value(pupil),
+            Self::Recipient(recipient) => serde_json::to_value(recipient),
+        }
+    }
+
     /// The key.
     #[must_use]
     pub fn key(&self) -> &str {

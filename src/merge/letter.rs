@@ -36,6 +36,8 @@ pub struct LetterToMany {
     base: Map<String, Value>,
     wordings: BTreeMap<Language, Wording>,
     own: Language,
+    /// Whether a translation is given for that language as well.
+    own_again: bool,
     fallback: Language,
 }
 
@@ -82,12 +84,18 @@ impl LetterToMany {
     pub fn parse(mailing: &Mailing) -> Result<Self, Faults<TemplateFault>> {
         let mut faults = Vec::new();
         let own = own_language(mailing);
+        let mut own_again = false;
         let mut wordings = BTreeMap::new();
         wordings.insert(own, wording(&mailing.letter, "/letter", &mut faults));
         for (language, translation) in &mailing.translations {
             let members = serde_json::to_value(translation).ok().and_then(|value| value.as_object().cloned());
             let pointer = format!("/translations/{}", language.tag());
-            wordings.insert(*language, wording(&members.unwrap_or_default(), &pointer, &mut faults));
+            let words = wording(&members.unwrap_or_default(), &pointer, &mut faults);
+            if *language == own && wordings.get(&own).is_some_and(|wording| !wording.words.is_empty()) {
+                own_again = true;
+            } else {
+                wordings.insert(*language, words);
+            }
         }
         if wordings.get(&own).is_some_and(|wording| wording.words.is_empty()) {
             // The fixed sentences are there in three languages.
@@ -103,7 +111,13 @@ impl LetterToMany {
             base.shift_remove(name);
         }
         let fallback = mailing.fallback_locale.unwrap_or(own);
-        if faults.is_empty() { Ok(Self { given, base, wordings, own, fallback }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { given, base, wordings, own, own_again, fallback }) } else { Err(faults) }
+    }
+
+    /// The language in which it is given twice, by its own words and by a translation, if there is one.
+    #[must_use]
+    pub fn given_twice(&self) -> Option<Language> {
+        self.own_again.then_some(self.own)
     }
 
     /// What has to be known of it to tell who gets it.

@@ -157,6 +157,11 @@ pub(super) fn examine(engine: &Engine, letter: &LetterToMany) -> Result<LetterFa
     if !facts.languages.contains(&facts.fallback) {
         violations.push(Finding::new("/fallback_locale", Code::UnknownValue).with("allowed", tags(&facts.languages)));
     }
+    if let Some(language) = letter.given_twice() {
+        let translation = format!("/translations/{}", language.tag());
+        let members = format!("`/letter`, `{translation}`");
+        violations.push(Finding::new(translation, Code::OnlyOneOf).with("members", members));
+    }
     violations.extend(of_the_letter(letter, engine));
     for &language in &facts.languages {
         let checked = validate::check(Kind::ParentLetter, letter.specimen(language), engine.coverage());

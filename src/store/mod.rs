@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
+use sqlx::{Any, AnyPool, Connection, Executor, Transaction};
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
@@ -271,11 +271,14 @@ impl Store {
     }
 }
 
-/// Whether a connection has left its transaction. One that could not, since the disk was full, would keep everybody else from writing. sqlx can not
-/// tell of [`Any`], but SQLite refuses to end what has not begun.
-async fn is_clean(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
-    connection.ping().await?;
-    Ok(connection.execute("ROLLBACK").await.is_err())
+/// Whether a connection has left its transaction; one that has not is closed. When a write fails for want of room SQLite ends the transaction by
+/// itself, and sqlx, whose ROLLBACK is then refused, believes for ever that there is one: such a connection begins no other.
+async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // What was dropped is being rolled back; an answer means that it has been.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// A write that was answered has reached the disk (`FULL`); readers do not wait for writers (`WAL`).

@@ -12,13 +12,13 @@ use apalis::prelude::{
 use apalis_postgres::{PgPool, PostgresStorage};
 use apalis_sqlite::{SqlitePool, SqliteStorage};
 use serde::{Deserialize, Serialize};
+use sqlx::Executor;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::{Connection, Executor};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::{PATIENCE, PRAGMAS, Store};
+use super::{PATIENCE, PRAGMAS, Store, is_clean};
 
 /// Tasks that do not wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,10 +139,7 @@ impl Store {
                 .max_connections(CONNECTIONS)
                 .acquire_timeout(PATIENCE)
                 .after_connect(|connection, _| Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) }));
-            // One that ends within a transaction would keep everybody else from writing.
-            let pool = pool.after_release(|connection, _| {
-                Box::pin(async move { connection.ping().await.map(|()| !connection.is_in_transaction()) })
-            });
+            let pool = pool.test_before_acquire(false).after_release(|connection, _| Box::pin(is_clean(connection)));
             let pool = pool.connect(&self.url).await.map_err(fault)?;
             let mut tries = 0;
             // A command beside the service may be at it with the same file.

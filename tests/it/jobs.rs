@@ -1040,6 +1040,8 @@ fn whole_documents_of_a_kind_are_made_as_if_each_were_sent_alone() {
 struct SmallDisk {
     folder: PathBuf,
     ballast: Option<PathBuf>,
+    /// One at a time: without the right to mount they would share a disk.
+    _turn: MutexGuard<'static, ()>,
 }
 
 /// The tmpfs that every Linux has.
@@ -1047,12 +1049,14 @@ const SHARED_MEMORY: &str = "/dev/shm";
 
 impl SmallDisk {
     fn new(folder: PathBuf, mebibytes: usize) -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         let size = format!("size={mebibytes}m");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&folder);
         if mount.status().is_ok_and(|status| status.success()) {
-            return Self { folder, ballast: None };
+            return Self { folder, ballast: None, _turn };
         }
         let free = run_ok(Command::new("df").args(["--output=avail", "-m", SHARED_MEMORY]));
         let free: usize = free.lines().last().and_then(|line| line.trim().parse().ok()).expect("df tells a number");
@@ -1062,7 +1066,7 @@ impl SmallDisk {
         let ballast = folder.join("ballast");
         let length = format!("{}M", free.saturating_sub(mebibytes));
         run_ok(Command::new("fallocate").args(["-l", &length]).arg(&ballast));
-        Self { folder, ballast: Some(ballast) }
+        Self { folder, ballast: Some(ballast), _turn }
     }
 
     fn grow(&self) {
@@ -1084,32 +1088,61 @@ impl Drop for SmallDisk {
     }
 }
 
+/// A service whose store is on a disk, with few connections to it.
+fn on(disk: &SmallDisk) -> Server {
+    let url = format!("sqlite:{}", disk.folder.join("store.db").display());
+    Server::with(&[("SKOLEDOK__STORE__URL", url.as_str()), ("SKOLEDOK__STORE__CONNECTIONS", "2")], Stdio::null())
+}
+
+/// A job of 900 letters, more than there is room for; its place, what was sent, and how many letters are made when it waits. Of a list as long as
+/// the disk nothing is taken.
+fn waiting_for_room(server: &Server) -> (String, String, u64) {
+    let list = lines(&json!(null), (1..=900).map(pupil)).split_once('\n').expect("lines").1.to_owned();
+    let body = format!("{}\n{list}", letter());
+    let location = taken(&server.post(&format!("{JOBS}?on_invalid=skip"), body.as_bytes(), &[LINES]));
+    let job = while_it_goes_on(server, &location, |job| job["waits_for"] == "room_in_store");
+    assert_eq!(job["state"], "making", "{job}");
+    let before = job["counts"]["letters"].as_u64().expect("a count");
+    assert!(before > 0 && before < 900, "{job}");
+    let longer = format!("{body}\n{}", format!("{list}\n").repeat(7 * 1024 * 1024 / list.len()));
+    let answer = server.post(JOBS, longer.as_bytes(), &[LINES]);
+    assert_eq!((answer.status, problem(&answer).as_str()), (503, "store-unavailable"), "{}", answer.text());
+    (location, body, before)
+}
+
 #[test]
 fn a_full_disk_is_told_loses_nothing_and_when_there_is_room_the_job_goes_on() {
     let folder = output_folder("jobs-full");
     let disk = SmallDisk::new(folder.join("disk"), 7);
-    let url = format!("sqlite:{}", disk.folder.join("store.db").display());
-    let start = || Server::with(&[("SKOLEDOK__STORE__URL", url.as_str())], Stdio::null());
-    let server = start();
-    let list = lines(&json!(null), (1..=900).map(pupil)).split_once('\n').expect("lines").1.to_owned();
-    let body = format!("{}\n{list}", letter());
-    let location = taken(&server.post(&format!("{JOBS}?on_invalid=skip"), body.as_bytes(), &[LINES]));
-    let job = while_it_goes_on(&server, &location, |job| job["waits_for"] == "room_in_store");
-    assert_eq!(job["state"], "making", "{job}");
-    let before = job["counts"]["letters"].as_u64().expect("a count");
-    assert!(before > 0 && before < 900, "{job}");
-    // What is made can be had, and nobody else can send more than there is room for.
+    let server = on(&disk);
+    let (location, _, before) = waiting_for_room(&server);
+    // What is made can be had.
     assert_eq!(server.get(&format!("{location}/items/1/document")).status, 200);
-    let answer = server.post(JOBS, body.as_bytes(), &[LINES]);
-    assert_eq!((answer.status, problem(&answer).as_str()), (503, "store-unavailable"), "{}", answer.text());
     assert_eq!(server.get("/health/live").status, 200);
     // It is killed on top of it.
     drop(server);
-    let server = start();
+    let server = on(&disk);
     assert!(server.get(&location).json()["counts"]["letters"].as_u64() >= Some(before), "nothing is lost");
     disk.grow();
     let counts = ended_as(&server, &location, "done");
     assert_eq!(counts["letters"], 900);
     assert_eq!(digests(&server, &location), UNDISTURBED[..900]);
     eventually("nothing waits any more", || server.get(&location).json()["waits_for"].is_null());
+}
+
+#[test]
+fn a_service_whose_disk_was_full_for_long_goes_on_by_itself_when_there_is_room() {
+    let folder = output_folder("jobs-full-for-long");
+    let disk = SmallDisk::new(folder.join("disk"), 7);
+    let server = on(&disk);
+    let (location, body, _) = waiting_for_room(&server);
+    // Each chunk is tried again and again meanwhile, so that more writes fail than the store has connections.
+    std::thread::sleep(Duration::from_secs(6));
+    disk.grow();
+    let another = taken(&server.post(&format!("{JOBS}?on_invalid=skip"), body.as_bytes(), &[LINES]));
+    for location in [location, another] {
+        let counts = ended_as(&server, &location, "done");
+        assert_eq!(counts["letters"], 900);
+        assert_eq!(digests(&server, &location), UNDISTURBED[..900]);
+    }
 }

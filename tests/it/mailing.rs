@@ -285,6 +285,64 @@ fn who_gets_a_letter() {
             ],
         ),
         (
+            "somebody marked without a name protects those of the same entry",
+            no_rules.clone(),
+            PUPIL,
+            json!([
+                with(
+                    pupil("e1", "Ada", &[("Åse Prøvesen", "Vei 1"), ("-", "Vei 1")]),
+                    &[("/guardians/1", json!({ "address": address("Vei 1"), "protected_address": true }))],
+                ),
+                pupil("e2", "Bo", &[("Åse Prøvesen", "Vei 1")]),
+                pupil("e3", "Cato", &[("En Nabo", "Vei 1")]),
+            ]),
+            &[
+                "e1 invalid /guardians/1/name=missing",
+                "e2 letter +protected_address: Åse Prøvesen @ - nb (Bo)",
+                "e3 letter: En Nabo @ Vei 1 nb (Cato)",
+            ],
+        ),
+        (
+            "who has shared a letter has got it, whatever the order",
+            no_rules.clone(),
+            HOME,
+            json!([
+                pupil("e1", "Ada", &[("A", "V 1")]),
+                pupil("e2", "Bo", &[("A", "V 1"), ("B", "V 1")]),
+                pupil("e3", "Cato", &[("B", "V 1")]),
+            ]),
+            &["e1 letter: A @ V 1 nb", "e2 shares_with_sibling 1 +household", "e3 shares_with_sibling 1"],
+        ),
+        (
+            "nobody shares a letter that is not made",
+            json!({ "protected": "list" }),
+            HOME,
+            json!([protected_mum("e1", "Ada"), protected_mum("e2", "Bo")]),
+            &[
+                "e1.1 protected_address +protected_address",
+                "e1.2 letter: Far Prøvesen @ Bakken 2 nb",
+                "e2.1 protected_address +protected_address",
+                "e2.2 shares_with_sibling 2",
+            ],
+        ),
+        (
+            "what says nothing makes no other entry, and a key of an entry with faults is taken",
+            no_rules.clone(),
+            PUPIL,
+            json!([
+                pupil("e1", "Ada", &[("A", "V 1")]),
+                with(pupil("e1", "Ada", &[("A", "V 1")]), &[("/locale", json!(null)), ("/fields", json!({}))]),
+                with(pupil("e2", "Bo", &[("B", "V 2")]), &[("/class", json!(8))]),
+                pupil("e2", "Bo", &[("B", "V 2")]),
+            ]),
+            &[
+                "e1 letter: A @ V 1 nb (Ada)",
+                "e1 duplicate 1",
+                "e2 invalid /class=wrong_type",
+                "e2 invalid /key=repeated_entry_key",
+            ],
+        ),
+        (
             "who is protected can be listed instead",
             json!({ "protected": "list" }),
             PUPIL,
@@ -732,6 +790,7 @@ fn faults_of_the_letter_itself_are_told_before_anything_is_made() {
         (vec![("/letter/norwegian_version", json!({ "title": "x" }))], "/letter/norwegian_version/body"),
         (vec![("/translations/pl", json!({ "body": "Dzień dobry" }))], "/translations/pl/title"),
         (vec![("/fallback_locale", json!("so"))], "/fallback_locale"),
+        (vec![("/translations/nb", json!({ "title": "B" }))], "/translations/nb"),
         (vec![("/rules", json!({ "abot": "home" }))], "/rules/abot"),
         (vec![("/letter/body", json!("> sitat"))], "/letter/body"),
     ] {

@@ -15,7 +15,7 @@ use crate::bulk::chunk::ITEMS;
 use crate::bulk::documents::{Order, Orders};
 use crate::bulk::entry::{Entry, List};
 use crate::bulk::home::Survey;
-use crate::bulk::plan::{Item, Planner};
+use crate::bulk::plan::{Item, Parsed, Planner};
 use crate::store::{JobRecord, Planned, Store};
 
 /// Chunks that are kept in one transaction.
@@ -37,8 +37,12 @@ impl Source<'_> {
         self.vault.unseal("part", number, sealed)
     }
 
-    /// Gives every entry, in order.
-    fn each(&self, mut with: impl FnMut(Entry) -> Result<(), JobError>) -> Result<(), JobError> {
+    /// Gives what is made of every entry by itself, in order.
+    fn each<T: Send>(
+        &self,
+        prepare: impl Fn(Entry) -> T + Sync,
+        mut with: impl FnMut(T) -> Result<(), JobError>,
+    ) -> Result<(), JobError> {
         match self.head.form {
             Form::Table => {
                 let mut bytes = Vec::new();
@@ -47,14 +51,14 @@ impl Source<'_> {
                 }
                 // It was readable when it came.
                 let list = List::read(bytes).map_err(|_| JobError::Sealed)?;
-                list.entries().try_for_each(with)
+                list.entries().map(prepare).try_for_each(with)
             }
             Form::Lines => {
                 let mut lines = Lines { line: self.head.line, rest: Vec::new() };
                 for number in 1..=self.head.parts {
-                    lines.take(&self.part(number)?, &mut with)?;
+                    lines.take(&self.part(number)?, &prepare, &mut with)?;
                 }
-                lines.end(&mut with)
+                lines.end(&prepare, &mut with)
             }
         }
     }
@@ -67,7 +71,12 @@ struct Lines {
 }
 
 impl Lines {
-    fn take(&mut self, part: &[u8], with: &mut impl FnMut(Entry) -> Result<(), JobError>) -> Result<(), JobError> {
+    fn take<T: Send>(
+        &mut self,
+        part: &[u8],
+        prepare: &(impl Fn(Entry) -> T + Sync),
+        with: &mut impl FnMut(T) -> Result<(), JobError>,
+    ) -> Result<(), JobError> {
         let mut pieces = part.split(|&byte| byte == b'\n').collect::<VecDeque<_>>();
         let last = pieces.pop_back().unwrap_or_default();
         let mut lines = Vec::with_capacity(pieces.len());
@@ -77,13 +86,18 @@ impl Lines {
         }
         self.rest.extend_from_slice(last);
         // To read and check an entry takes longer than to decide on it, and no entry depends on another there.
-        let entries: Vec<_> = lines.into_par_iter().map(|(line, number)| entry(&line, number)).collect();
+        let prepared = |(line, number): (Vec<u8>, usize)| entry(&line, number).map(prepare);
+        let entries: Vec<_> = lines.into_par_iter().map(prepared).collect();
         entries.into_iter().flatten().try_for_each(with)
     }
 
-    fn end(&mut self, with: &mut impl FnMut(Entry) -> Result<(), JobError>) -> Result<(), JobError> {
+    fn end<T>(
+        &mut self,
+        prepare: impl Fn(Entry) -> T,
+        with: &mut impl FnMut(T) -> Result<(), JobError>,
+    ) -> Result<(), JobError> {
         let (line, number) = self.line();
-        entry(&line, number).map_or(Ok(()), with)
+        entry(&line, number).map(prepare).map_or(Ok(()), with)
     }
 
     /// The line that is whole now, with its number.
@@ -132,19 +146,20 @@ impl Jobs {
         let items = match &head.about {
             About::Letter { mailing, facts } => {
                 let mut survey = Survey::default();
-                source.each(|entry| {
-                    survey.note(&entry);
+                let note = |noted| {
+                    survey.add(noted);
                     Ok(())
-                })?;
+                };
+                source.each(|entry| Survey::of(&entry), note)?;
                 let mut planner = Planner::new(mailing, facts.clone(), survey);
                 let mut chunks = Chunks::new(&source, Plan::Letters, |item: &Item| item.number);
-                source.each(|entry| chunks.take(planner.plan(entry)))?;
+                source.each(Parsed::from, |entry| chunks.take(planner.plan(entry)))?;
                 chunks.end()?
             }
             About::Documents { .. } => {
                 let mut orders = Orders::default();
                 let mut chunks = Chunks::new(&source, Plan::Documents, |order: &Order| order.number);
-                source.each(|entry| chunks.take(vec![orders.take(entry)]))?;
+                source.each(|entry| entry, |entry| chunks.take(vec![orders.take(entry)]))?;
                 chunks.end()?
             }
         };
@@ -152,18 +167,21 @@ impl Jobs {
     }
 }
 
+/// A chunk that is not sealed yet: its number, that of its first item, and its items.
+type Open<T> = (i64, u64, Vec<T>);
+
 /// Chunks on their way to the store.
 struct Chunks<'a, T> {
     source: &'a Source<'a>,
     plan: fn(Vec<T>) -> Plan,
     number_of: fn(&T) -> u64,
     ready: Vec<T>,
-    batch: Vec<(i64, i64, i64, Vec<u8>)>,
+    batch: Vec<Open<T>>,
     number: i64,
     items: u64,
 }
 
-impl<'a, T> Chunks<'a, T> {
+impl<'a, T: Send> Chunks<'a, T> {
     fn new(source: &'a Source<'a>, plan: fn(Vec<T>) -> Plan, number_of: fn(&T) -> u64) -> Self {
         Self { source, plan, number_of, ready: Vec::new(), batch: Vec::new(), number: 0, items: 0 }
     }
@@ -181,17 +199,20 @@ impl<'a, T> Chunks<'a, T> {
 
     fn keep(&mut self, items: Vec<T>) -> Result<(), JobError> {
         let Some(first) = items.first().map(self.number_of) else { return Ok(()) };
-        let count = items.len() as u64;
         self.number += 1;
-        let plan = self.source.vault.seal_plan(self.number, &(self.plan)(items))?;
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.batch.push((self.number, number(first), number(count), plan));
+        self.batch.push((self.number, first, items));
         if self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), JobError> {
-        let batch = std::mem::take(&mut self.batch);
-        let Source { store, job, epoch, runtime, .. } = self.source;
+        let Source { store, vault, job, epoch, runtime, .. } = self.source;
+        let plan = self.plan;
+        let seal = |(chunk, first, items): Open<T>| {
+            let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            let count = number(items.len() as u64);
+            Ok((chunk, number(first), count, vault.seal_plan(chunk, &plan(items))?))
+        };
+        let batch = std::mem::take(&mut self.batch).into_par_iter().map(seal).collect::<Result<Vec<_>, JobError>>()?;
         let kept = runtime.block_on(store.add_plan(job, *epoch, now(), batch))?;
         if kept { Ok(()) } else { Err(JobError::Unknown) }
     }
@@ -219,9 +240,9 @@ mod tests {
                 Ok(())
             };
             for part in text.chunks(size) {
-                lines.take(part, &mut with).expect("lines can be read");
+                lines.take(part, &|entry| entry, &mut with).expect("lines can be read");
             }
-            lines.end(&mut with).expect("lines can be read");
+            lines.end(|entry| entry, &mut with).expect("lines can be read");
             assert_eq!(keys, [("a".to_owned(), 1), ("b".to_owned(), 3), ("c".to_owned(), 4)], "parts of {size}");
         }
     }
