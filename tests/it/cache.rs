@@ -71,6 +71,20 @@ fn what_changes_the_bytes_changes_the_document() {
 }
 
 #[test]
+fn a_whole_number_is_the_same_however_it_is_written() {
+    let server = Server::start();
+    let mut plan = sample(Kind::AnnualPlan, Locale::Nb);
+    plan["version"] = json!(3.0);
+    let made = server.post_json("/v1/render/annual-plan", &plan);
+    assert_eq!((made.status, made.header("cache-status")), (200, "skoledok; fwd=miss; stored"), "{}", made.text());
+    plan["version"] = json!(3);
+    let found = server.post_json("/v1/render/annual-plan", &plan);
+    assert!(found.header("cache-status").starts_with("skoledok; hit"), "{}", found.header("cache-status"));
+    assert_eq!(found.header("content-location"), made.header("content-location"));
+    assert!(pdf(Kind::AnnualPlan, &plan) == made.body, "the bytes are those of the integer");
+}
+
+#[test]
 fn conditions_and_ranges_are_kept() {
     let server = Server::start();
     let made = server.post_json(RENDER, &letter(1));
