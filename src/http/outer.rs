@@ -105,6 +105,10 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
         let version = request.version();
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
+        if method == Method::HEAD {
+            // Answered as GET, of which alone parts can be had (RFC 9110, 14.2).
+            request.headers_mut().remove(header::RANGE);
+        }
         let known = self.paths.find(&path);
         let route = known.map_or(&self.paths.others, |known| &known.route);
         let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());

@@ -103,6 +103,8 @@ fn conditions_and_ranges_are_kept() {
         ("bytes=100-", 100..length),
         ("bytes=-10", length - 10..length),
         ("bytes=0-999999999", 0..length),
+        ("bytes=-999999999", 0..length),
+        ("bytes=999999999-, 0-9", 0..10),
     ];
     for (range, bytes) in ranges {
         let answer = server.get_with(location, &[("Range", range)]);
@@ -118,6 +120,10 @@ fn conditions_and_ranges_are_kept() {
     }
     let beyond = server.get_with(location, &[("Range", &format!("bytes={length}-"))]);
     assert_eq!((beyond.status, beyond.header("content-range")), (416, format!("bytes */{length}").as_str()));
+    for range in ["bytes=0-9", "bytes=999999999-"] {
+        let head = server.head_with(location, &[("Range", range)]);
+        assert_eq!((head.status, head.header("content-length")), (200, length.to_string().as_str()), "{range}");
+    }
     let known = server.get_with(location, &[("Range", "bytes=0-9"), ("If-Range", tag)]);
     assert_eq!((known.status, known.body.len()), (206, 10));
     let changed = server.get_with(location, &[("Range", "bytes=0-9"), ("If-Range", "\"other\"")]);
