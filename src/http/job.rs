@@ -259,8 +259,9 @@ impl JobApi {
     ) -> Result<Followed, Failure<OfJob>> {
         let tenant = caller.principal.tenant.clone();
         let job = self.jobs.find(&tenant, &id).await.map_err(|error| failure(&error))?;
-        // What is no id of ours is as good as none; a fault would end an `EventSource` for good.
-        let heard = last.0.and_then(|id| id.parse().ok());
+        // What is no id of ours is as good as none; a fault would end an `EventSource` for good. Of one that is yet to come
+        // nothing would be heard at all.
+        let heard = last.0.and_then(|id| id.parse().ok()).filter(|&heard| heard <= job.version);
         if job.state.is_end() && heard == Some(job.version) {
             return Ok(Followed::Over);
         }
