@@ -343,7 +343,7 @@ impl JobApi {
         part: Query<Option<u32>>,
         /// `true`: each letter begins on a sheet of its own.
         two_sided: Query<Option<bool>>,
-        /// Most pages of a file; 5000 if not given. A letter is never divided.
+        /// Most pages of a file; 5000 if not given. A letter is never divided. Letters of more than 640 MiB never share a file.
         #[oai(validator(minimum(value = "1")))]
         pages_per_file: Query<Option<u32>>,
         /// The version of the job that the other files are of: 409 if letters were made again since.
