@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use poem::error::NotFoundError;
-use poem::http::{HeaderValue, Method, StatusCode, Version, header};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde_json::Value;
 
@@ -18,9 +18,9 @@ use crate::document::hex;
 use crate::telemetry::metrics::Route;
 use crate::telemetry::trace::RequestSpan;
 
-const REQUEST_ID: &str = "X-Request-Id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The span of the caller (W3C Trace Context, 3.2).
-const TRACEPARENT: &str = "traceparent";
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The middleware. It knows the paths of the API, for `Allow` and for the log.
 pub(super) struct Outer {
