@@ -24,6 +24,7 @@ mod tree;
 use std::io::{self, Write};
 
 pub use self::front::Front;
+pub use self::objects::MOST_BYTES;
 
 use self::bookmarks::Bookmarks;
 use self::carry::{Carried, Place};
@@ -153,11 +154,6 @@ impl<W: Write> PrintFile<W> {
                 Err(refused)
             }
         }
-    }
-
-    /// Pages so far, empty ones among them.
-    pub fn pages(&self) -> usize {
-        self.pages.count()
     }
 
     /// Writes what stands above all letters, and returns what it was written to.

@@ -259,8 +259,9 @@ impl JobApi {
     ) -> Result<Followed, Failure<OfJob>> {
         let tenant = caller.principal.tenant.clone();
         let job = self.jobs.find(&tenant, &id).await.map_err(|error| failure(&error))?;
-        // What is no id of ours is as good as none; a fault would end an `EventSource` for good.
-        let heard = last.0.and_then(|id| id.parse().ok());
+        // What is no id of ours is as good as none; a fault would end an `EventSource` for good. Of one that is yet to come
+        // nothing would be heard at all.
+        let heard = last.0.and_then(|id| id.parse().ok()).filter(|&heard| heard <= job.version);
         if job.state.is_end() && heard == Some(job.version) {
             return Ok(Followed::Over);
         }
@@ -342,7 +343,7 @@ impl JobApi {
         part: Query<Option<u32>>,
         /// `true`: each letter begins on a sheet of its own.
         two_sided: Query<Option<bool>>,
-        /// Most pages of a file; 5000 if not given. A letter is never divided.
+        /// Most pages of a file; 5000 if not given. A letter is never divided. Letters of more than 640 MiB never share a file.
         #[oai(validator(minimum(value = "1")))]
         pages_per_file: Query<Option<u32>>,
         /// The version of the job that the other files are of: 409 if letters were made again since.

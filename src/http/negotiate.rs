@@ -1,5 +1,7 @@
 //! What the caller asks for: media types and languages, with their qualities (RFC 9110, 12.4 and 12.5).
 
+use std::cmp::Reverse;
+
 use poem::http::{HeaderMap, header};
 
 use crate::document::Locale;
@@ -25,7 +27,7 @@ fn preferences<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Vec<(&'
         })
         .collect();
     // Stable: of equal quality the first named goes first.
-    found.sort_by_key(|&(_, quality)| std::cmp::Reverse(quality));
+    found.sort_by_key(|&(_, quality)| Reverse(quality));
     found
 }
 
@@ -36,22 +38,26 @@ pub(super) fn format(headers: &HeaderMap, offered: &[Format]) -> Option<Format> 
         return offered.first().copied();
     }
     let wanted = preferences(headers, &header::ACCEPT);
-    let refused: Vec<&str> = wanted.iter().filter(|(_, quality)| *quality == 0).map(|(range, _)| *range).collect();
-    wanted.iter().filter(|(_, quality)| *quality > 0).find_map(|(range, _)| {
-        offered
-            .iter()
-            .copied()
-            .find(|&format| matches(range, format) && !refused.iter().any(|refused| matches(refused, format)))
-    })
+    // Of all ranges that a format falls under the most specific one speaks for it (RFC 9110, 12.5.1). They stand in the order
+    // in which they are wanted, so its place tells how good the format is.
+    let place = |format: Format| {
+        let ranges = wanted.iter().enumerate();
+        let speaking = ranges.filter_map(|(place, (range, _))| Some((specificity(range, format)?, Reverse(place))));
+        let (_, Reverse(place)) = speaking.max()?;
+        (wanted[place].1 > 0).then_some(place)
+    };
+    let places = offered.iter().filter_map(|&format| Some((place(format)?, format)));
+    places.min_by_key(|&(place, _)| place).map(|(_, format)| format)
 }
 
-fn matches(range: &str, format: Format) -> bool {
+/// How closely a range names a format, if it does.
+fn specificity(range: &str, format: Format) -> Option<u8> {
     let essence = format.media_type().split(';').next().unwrap_or_default();
     let range = range.to_ascii_lowercase();
     match range.strip_suffix("/*") {
-        Some("*") => true,
-        Some(kind) => essence.split('/').next() == Some(kind),
-        None => range == essence,
+        Some("*") => Some(0),
+        Some(kind) => (essence.split('/').next() == Some(kind)).then_some(1),
+        None => (range == essence).then_some(2),
     }
 }
 
@@ -120,6 +126,16 @@ mod tests {
             ("text/html;q=0.8, application/pdf;q=0.9", Some(Format::Pdf)),
             ("image/svg+xml", Some(Format::Svg)),
             ("application/pdf;q=0, */*", Some(Format::Png)),
+            ("application/pdf, */*;q=0", Some(Format::Pdf)),
+            ("*/*;q=0, text/html;q=0.1", Some(Format::Html)),
+            ("application/pdf;q=0.1, */*", Some(Format::Png)),
+            ("image/png;q=0.5, image/*", Some(Format::Svg)),
+            ("image/*;q=0, */*;q=0.1, application/pdf;q=0", Some(Format::Html)),
+            ("text/html, */*", Some(Format::Html)),
+            ("*/*, text/html", Some(Format::Pdf)),
+            ("image/svg+xml, image/png", Some(Format::Svg)),
+            ("application/pdf;q=0", None),
+            ("*/*;q=0", None),
             ("text/calendar", None),
             ("application/json", None),
             ("IMAGE/PNG", Some(Format::Png)),

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use poem::error::NotFoundError;
-use poem::http::{HeaderValue, Method, StatusCode, Version, header};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde_json::Value;
 
@@ -18,9 +18,9 @@ use crate::document::hex;
 use crate::telemetry::metrics::Route;
 use crate::telemetry::trace::RequestSpan;
 
-const REQUEST_ID: &str = "X-Request-Id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The span of the caller (W3C Trace Context, 3.2).
-const TRACEPARENT: &str = "traceparent";
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The middleware. It knows the paths of the API, for `Allow` and for the log.
 pub(super) struct Outer {
@@ -105,6 +105,10 @@ impl<E: Endpoint> Endpoint for OuterEndpoint<E> {
         let version = request.version();
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
+        if method == Method::HEAD {
+            // Answered as GET, of which alone parts can be had (RFC 9110, 14.2).
+            request.headers_mut().remove(header::RANGE);
+        }
         let known = self.paths.find(&path);
         let route = known.map_or(&self.paths.others, |known| &known.route);
         let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());

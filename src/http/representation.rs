@@ -125,14 +125,18 @@ pub(super) struct CacheStatus(HeaderValue);
 impl CacheStatus {
     /// What it did for a request with these wishes.
     pub(super) fn of(delivered: &Delivered, freshness: Freshness) -> Self {
-        let stored = if delivered.id.is_some() { "; stored" } else { "" };
+        let fixed = HeaderValue::from_static;
         Self(match (delivered.source, freshness) {
             (Source::Memory, _) => value(format!("skoledok; hit; ttl={}; detail=memory", delivered.life)),
             (Source::Redis, _) => value(format!("skoledok; hit; ttl={}; detail=redis", delivered.life)),
-            (Source::Shared, _) => HeaderValue::from_static("skoledok; fwd=miss; collapsed"),
-            (Source::Made, Freshness::Any) => value(format!("skoledok; fwd=miss{stored}")),
-            (Source::Made, Freshness::Anew) => value(format!("skoledok; fwd=request{stored}; detail=no-cache")),
-            (Source::Made, Freshness::Unkept) => HeaderValue::from_static("skoledok; fwd=bypass; detail=no-store"),
+            (Source::Shared, _) => fixed("skoledok; fwd=miss; collapsed"),
+            (Source::Made, Freshness::Any) if delivered.id.is_some() => fixed("skoledok; fwd=miss; stored"),
+            (Source::Made, Freshness::Any) => fixed("skoledok; fwd=miss"),
+            (Source::Made, Freshness::Anew) if delivered.id.is_some() => {
+                fixed("skoledok; fwd=request; stored; detail=no-cache")
+            }
+            (Source::Made, Freshness::Anew) => fixed("skoledok; fwd=request; detail=no-cache"),
+            (Source::Made, Freshness::Unkept) => fixed("skoledok; fwd=bypass; detail=no-store"),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Documents that were made before: fetched again by their location, and removed.
 
 use poem::http::{HeaderMap, header};
-use poem::web::headers::{ETag, HeaderMapExt, IfNoneMatch, IfRange, Range};
+use poem::web::headers::{ETag, HeaderMapExt, IfNoneMatch, IfRange};
 use poem::{IntoResponse, Response};
 use poem_openapi::param::Path;
 use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
@@ -139,13 +139,12 @@ pub(super) fn show(headers: &HeaderMap, delivered: &Delivered) -> Result<Respons
     if headers.typed_get::<IfNoneMatch>().is_some_and(|wanted| !wanted.precondition_passes(&tag)) {
         return Ok(representation::not_modified(delivered));
     }
-    let Some(range) = headers.typed_get::<Range>() else { return Ok(representation::whole(delivered)) };
+    let length = delivered.bytes.len();
+    let Some(mut ranges) = ranges_within(headers, length) else { return Ok(representation::whole(delivered)) };
     if headers.typed_get::<IfRange>().is_some_and(|known| known.is_modified(Some(&tag), None)) {
         return Ok(representation::whole(delivered));
     }
-    let length = delivered.bytes.len();
-    let mut ranges = range.satisfiable_ranges(length as u64);
-    match (ranges.next().and_then(|bounds| bytes_of(bounds, length)), ranges.next()) {
+    match (ranges.next(), ranges.next()) {
         (Some((first, last)), None) => Ok(representation::part(delivered, first, last)),
         // Several ranges at once are not worth their form; the whole is an allowed answer.
         (Some(_), Some(_)) => Ok(representation::whole(delivered)),
@@ -153,19 +152,64 @@ pub(super) fn show(headers: &HeaderMap, delivered: &Delivered) -> Result<Respons
     }
 }
 
-/// First and last byte of a range within a length; nothing when it lies outside.
-fn bytes_of((from, to): (std::ops::Bound<u64>, std::ops::Bound<u64>), length: usize) -> Option<(usize, usize)> {
-    use std::ops::Bound::{Excluded, Included, Unbounded};
+/// First and last byte of each range that can be satisfied; nothing when no bytes are asked for. The `headers` crate leaves out a
+/// suffix that is longer than the document, which stands for all of it.
+fn ranges_within(headers: &HeaderMap, length: usize) -> Option<impl Iterator<Item = (usize, usize)>> {
+    let (unit, ranges) = headers.get(header::RANGE)?.to_str().ok()?.split_once('=')?;
+    let of_bytes = unit.eq_ignore_ascii_case("bytes");
+    of_bytes.then(|| ranges.split(',').filter_map(move |range| within(range.trim(), length)))
+}
+
+/// First and last byte of a range within a length (RFC 9110, 14.1.2); nothing when it lies outside, or is none.
+fn within(range: &str, length: usize) -> Option<(usize, usize)> {
     let end = length.checked_sub(1)?;
-    let first = match from {
-        Included(first) => usize::try_from(first).ok()?,
-        Excluded(before) => usize::try_from(before).ok()?.checked_add(1)?,
-        Unbounded => 0,
-    };
-    let last = match to {
-        Included(last) => usize::try_from(last).unwrap_or(end).min(end),
-        Excluded(after) => usize::try_from(after).ok()?.checked_sub(1)?.min(end),
-        Unbounded => end,
+    let (first, last) = match range.split_once('-')? {
+        ("", suffix) => (length.saturating_sub(position(suffix)?), end),
+        (first, "") => (position(first)?, end),
+        (first, last) => (position(first)?, position(last)?.min(end)),
     };
     (first <= last).then_some((first, last))
+}
+
+/// A number of bytes. One that is too large for us lies behind every document.
+fn position(digits: &str) -> Option<usize> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_those_of_rfc_9110() {
+        let found = |range: &str| -> Option<Vec<(usize, usize)>> {
+            let headers = HeaderMap::from_iter([(header::RANGE, range.parse().expect("a header value"))]);
+            ranges_within(&headers, 100).map(Iterator::collect)
+        };
+        let satisfied = [
+            ("bytes=0-0", (0, 0)),
+            ("bytes=10-19", (10, 19)),
+            ("bytes=10-", (10, 99)),
+            ("bytes=0-999", (0, 99)),
+            ("bytes=0-99999999999999999999999", (0, 99)),
+            ("bytes=-10", (90, 99)),
+            ("bytes=-100", (0, 99)),
+            ("bytes=-65536", (0, 99)),
+            ("bytes=-99999999999999999999999", (0, 99)),
+            ("Bytes=5-5", (5, 5)),
+            ("bytes=999-, 0-9", (0, 9)),
+        ];
+        for (range, bytes) in satisfied {
+            assert_eq!(found(range), Some(vec![bytes]), "{range}");
+        }
+        assert_eq!(found("bytes=0-1,5-6"), Some(vec![(0, 1), (5, 6)]));
+        for range in ["bytes=100-", "bytes=-0", "bytes=9-5", "bytes=+1-2, 1, -, a-b"] {
+            assert_eq!(found(range), Some(Vec::new()), "{range}");
+        }
+        for range in ["lines=1-2", "bytes"] {
+            assert_eq!(found(range), None, "{range}");
+        }
+        assert_eq!(within("-1", 0), None, "there is nothing of what is empty");
+    }
 }

@@ -98,7 +98,7 @@ pub fn read_entry(mut entry: Value) -> Result<Value, Vec<Finding>> {
     if faults.is_empty() { Ok(entry) } else { Err(faults) }
 }
 
-/// Brings every text of a value to its normal form, in which what looks the same is the same.
+/// Brings every text and whole number of a value to its normal form, in which what looks the same is the same.
 pub fn normalise(value: &mut Value) {
     text::normalise(value);
 }

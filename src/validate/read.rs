@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 /// Why a body can not be read as JSON. It holds no part of the body.
@@ -100,11 +101,8 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            if members.contains_key(&name) {
-                return Err(de::Error::custom(REPEATED));
-            }
-            let value = map.next_value_seed(Self)?;
-            members.insert(name, value);
+            let Entry::Vacant(place) = members.entry(name) else { return Err(de::Error::custom(REPEATED)) };
+            place.insert(map.next_value_seed(Self)?);
         }
         Ok(Value::Object(members))
     }

@@ -1,6 +1,6 @@
 //! Free text: brought to one form, then looked at character by character.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 use unicode_normalization::char::decompose_canonical;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -11,10 +11,13 @@ use super::node::is_plain_name;
 
 /// Most bytes that one text may have (measured: one paragraph of 100 KB takes half a second to set).
 pub(super) const MAX_BYTES: usize = 20 * 1024;
+/// Up to here a float tells one integer from the next.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Brings every text of a body to NFC, with line feeds alone between lines and without invisible
 /// characters: soft hyphen, zero-width space, word joiner, byte-order mark, bidirectional controls.
-/// Joiners stay where a script needs them (Arabic, Indic).
+/// Joiners stay where a script needs them (Arabic, Indic). A whole number becomes an integer however it is written: `1.0` is one by
+/// JSON Schema, and has the canonical form of `1`.
 pub(super) fn normalise(value: &mut Value) {
     match value {
         Value::String(text) => {
@@ -24,8 +27,20 @@ pub(super) fn normalise(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(normalise),
         Value::Object(members) => members.values_mut().for_each(normalise),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::Number(number) => {
+            if let Some(integer) = integer(number) {
+                *number = integer.into();
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
     }
+}
+
+/// The integer that a float is; nothing for an integer, and for a float that is none or too large to say which.
+fn integer(number: &Number) -> Option<i64> {
+    let float = number.as_f64().filter(|_| number.is_f64())?;
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and within what an integer holds")]
+    (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
 }
 
 /// The normal form, or nothing when the text has it already. What is invisible goes first, since it keeps apart what belongs
@@ -250,6 +265,27 @@ mod tests {
             normalise(&mut value);
             assert_eq!(value, Value::String(normal.to_owned()));
             assert_eq!(normal_form(normal), None, "{normal:?} is the normal form of itself");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        let cases = [
+            ("1.0", "1"),
+            ("1e2", "100"),
+            ("-0.0", "0"),
+            ("-3.0", "-3"),
+            ("9007199254740992.0", "9007199254740992"),
+            ("9007199254740994.0", "9007199254740994.0"),
+            ("1e300", "1e+300"),
+            ("0.5", "0.5"),
+            ("9007199254740993", "9007199254740993"),
+            ("18446744073709551615", "18446744073709551615"),
+        ];
+        for (written, normal) in cases {
+            let mut value = serde_json::json!({ "n": [crate::validate::read_json(written.as_bytes()).expect("JSON")] });
+            normalise(&mut value);
+            assert_eq!(value["n"][0].to_string(), normal, "{written}");
         }
     }
 

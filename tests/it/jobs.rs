@@ -513,7 +513,9 @@ fn a_job_can_be_followed_from_where_one_was() {
     assert_eq!(rest.last().map(|(id, _)| id), Some(last));
     let over = server.get_with(&format!("{location}/events"), &[("Last-Event-ID", &last.to_string())]);
     assert_eq!(over.status, 204, "nothing comes any more");
-    assert_eq!(follow(&server, &location, Some("none of ours")).len(), 1);
+    for strange in ["none of ours", "-1", &(last + 1).to_string(), "9223372036854775807"] {
+        assert_eq!(follow(&server, &location, Some(strange)).len(), 1, "{strange}");
+    }
     assert_eq!(server.get(&format!("{JOBS}/nobody/events")).status, 404);
 }
 

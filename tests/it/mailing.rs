@@ -11,7 +11,7 @@ use skoledok::app;
 use skoledok::bulk::entry::List;
 use skoledok::bulk::home::Survey;
 use skoledok::bulk::plan::{Decision, Item, Planner};
-use skoledok::bulk::print_file::{Front, PrintFile};
+use skoledok::bulk::print_file::{Front, MOST_BYTES, PrintFile};
 use skoledok::document::{Kind, Language, Locale, Mailing, PdfStandard};
 use skoledok::merge::letter::{Draft, LetterFacts, LetterToMany};
 use skoledok::pipeline::{MailingBytes, check_letter, merge};
@@ -1171,6 +1171,37 @@ fn documents_of_every_kind_and_script_can_be_printed_together() {
     assert!(bytes.len() < letters[0].len() + letters[1].len());
     let file = write(&folder, "without.pdf", bytes);
     assert_standards(&[file]);
+}
+
+/// The objects of a file, by its trailer.
+fn objects_of(file: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(file);
+    let (_, size) = text.rsplit_once("/Size ").expect("a trailer tells how many objects there are");
+    let end = size.find(|c: char| !c.is_ascii_digit()).expect("something follows");
+    size[..end].parse().expect("a number")
+}
+
+#[test]
+fn letters_full_of_objects_leave_room_in_a_print_file() {
+    // PDF/A-2, 6.1.13.
+    let most = 8_388_607;
+    for (words, times) in
+        [("- **a**\n", 900), ("- a\n", 900), ("# a\n\n", 500), ("**a** ", 2000), ("[a](tel:1) ", 1300)]
+    {
+        let body = json!({
+            "status": "final",
+            "document_date": "2026-11-20",
+            "school": { "name": "Fjordvik skole" },
+            "title": "Tur",
+            "body": words.repeat(times).trim(),
+            "recipients": [{ "recipient_key": "e1", "names": ["Testine Prøvesen"] }]
+        });
+        let letter = pdf(Kind::ParentLetter, &body);
+        let (three, one) = ([letter.clone(), letter.clone(), letter.clone()], [letter.clone()]);
+        let each = (objects_of(&joined(&three, true).0) - objects_of(&joined(&one, true).0)) / 2;
+        assert!(each > times, "{words:?} is worth a look: {each}");
+        assert!(MOST_BYTES / letter.len() * each < most * 9 / 10, "{words:?}: {each} in {} bytes", letter.len());
+    }
 }
 
 /// The words of each page.

@@ -223,7 +223,15 @@ impl Server {
     }
 
     pub fn head(&self, path: &str) -> Answer {
-        answer(agent().head(format!("{}{path}", self.base)).call())
+        self.head_with(path, &[])
+    }
+
+    pub fn head_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = agent().head(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.call())
     }
 
     pub fn delete(&self, path: &str) -> Answer {

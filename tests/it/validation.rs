@@ -44,6 +44,26 @@ fn set(body: &mut Value, pointer: &str, value: Value) {
     }
 }
 
+/// Writes every whole number with a decimal.
+fn with_decimals(value: &mut Value) {
+    match value {
+        Value::Number(number) => *value = json!(number.as_f64()),
+        Value::Array(items) => items.iter_mut().for_each(with_decimals),
+        Value::Object(members) => members.values_mut().for_each(with_decimals),
+        _ => {}
+    }
+}
+
+#[test]
+fn whole_numbers_may_have_a_decimal_that_is_zero() {
+    for kind in Kind::ALL {
+        let whole = sample(kind, Locale::Nb);
+        let mut decimal = whole.clone();
+        with_decimals(&mut decimal);
+        assert_eq!(check(kind, decimal), check(kind, whole), "{}", kind.slug());
+    }
+}
+
 type Case = (Kind, &'static [(&'static str, fn() -> Value)], &'static str);
 
 #[test]

@@ -15,6 +15,7 @@ use super::vault::{Head, Vault};
 use super::{JobError, Jobs, MADE, Place, State, state_of};
 use crate::bulk::archive::Archive;
 use crate::bulk::chunk::{Made, Outcome};
+use crate::bulk::layout::Layout;
 use crate::bulk::manifest::{Manifest, Printed};
 use crate::bulk::print_file::{Front, PrintFile};
 use crate::document::{Locale, hex};
@@ -82,6 +83,12 @@ pub struct PrintWish {
     pub version: Option<i64>,
 }
 
+impl PrintWish {
+    fn layout(self) -> Layout {
+        Layout::new(self.two_sided, self.pages)
+    }
+}
+
 /// A print file as it comes.
 pub struct PrintFileStream {
     /// The file.
@@ -90,33 +97,6 @@ pub struct PrintFileStream {
     pub is_last: bool,
     /// The version of the job that it is of.
     pub version: i64,
-}
-
-/// Where letters come to stand in print files.
-struct Layout {
-    wish: PrintWish,
-    /// The file, from 1.
-    part: usize,
-    pages: usize,
-}
-
-impl Layout {
-    fn new(wish: PrintWish) -> Self {
-        Self { wish, part: 1, pages: 0 }
-    }
-
-    /// The file of a letter and its first page there; nothing for what is not printed.
-    fn place(&mut self, outcome: &Outcome) -> Option<(usize, usize)> {
-        let letter = outcome.letter().filter(|_| !outcome.is_protected)?;
-        let pages = if self.wish.two_sided { letter.pages.next_multiple_of(2) } else { letter.pages };
-        if self.pages > 0 && self.pages + pages > self.wish.pages {
-            self.part += 1;
-            self.pages = 0;
-        }
-        let first = self.pages + 1;
-        self.pages += pages;
-        Some((self.part, first))
-    }
 }
 
 /// The name of a print file, by its number from 1.
@@ -256,7 +236,7 @@ impl Source {
             Form::Csv => (Box::new(io::sink()), Box::new(out)),
         };
         let mut manifest = Manifest::begin(json, csv, self.head.locale())?;
-        let mut layout = wish.map(Layout::new);
+        let mut layout = wish.map(PrintWish::layout);
         self.each(|outcome| {
             let name = outcome.letter().map(|_| outcome.file_name());
             let place = layout.as_mut().and_then(|layout| layout.place(outcome));
@@ -282,7 +262,7 @@ impl Source {
             two_sided: wish.two_sided,
         };
         let mut file = PrintFile::begin(out, &front).map_err(io::Error::other)?;
-        let (mut layout, mut expected) = (Layout::new(wish), Vec::new());
+        let (mut layout, mut expected) = (wish.layout(), Vec::new());
         let mut first_pages = Vec::new();
         self.each_letter(
             |outcome| match layout.place(outcome) {
@@ -403,7 +383,7 @@ impl Jobs {
         let source = self.source(tenant, id, wish.version).await?;
         let version = source.record.version;
         let counted = tokio::task::spawn_blocking(move || {
-            let (mut layout, mut last) = (Layout::new(wish), 0);
+            let (mut layout, mut last) = (wish.layout(), 0);
             let counted = source.each(|outcome| {
                 last = layout.place(outcome).map_or(last, |(part, _)| part);
                 Ok(())

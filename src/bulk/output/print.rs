@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::disk::{create, private_folder, put};
 use super::{Finished, Output, each};
 use crate::bulk::chunk::Outcome;
+use crate::bulk::layout::Layout;
 use crate::bulk::manifest::{Counts, Manifest, Printed};
-use crate::bulk::print_file::{Front, Placed, PrintFile, PrintFileError};
+use crate::bulk::print_file::{Front, PrintFile, PrintFileError};
 use crate::document::{Locale, hex};
 
 impl Output {
@@ -26,7 +27,8 @@ impl Output {
         let json = create(&inside(self.path.with_extension("manifest.json")))?;
         let csv = create(&inside(self.path.with_extension("manifest.csv")))?;
         let mut manifest = Manifest::begin(json, csv, finished.locale)?;
-        let mut printer = Printer { output: self, finished, folder, two_sided, full: pages, file: None, files: 0 };
+        let layout = Layout::new(two_sided, pages);
+        let mut printer = Printer { output: self, finished, folder, two_sided, layout, file: None, files: 0 };
         each(finished, |outcome, bytes| {
             tell(outcome);
             if outcome.letter().is_none() {
@@ -51,7 +53,7 @@ struct Printer<'a> {
     finished: &'a Finished<'a>,
     folder: &'a Path,
     two_sided: bool,
-    full: usize,
+    layout: Layout,
     file: Option<PrintFile<BufWriter<File>>>,
     /// How many have been begun.
     files: usize,
@@ -59,32 +61,18 @@ struct Printer<'a> {
 
 impl Printer<'_> {
     fn add(&mut self, outcome: &Outcome, bytes: &[u8]) -> io::Result<Printed> {
-        let pages = outcome.letter().map_or(0, |letter| letter.pages);
-        let pages = if self.two_sided { pages.next_multiple_of(2) } else { pages };
-        if self.file.as_ref().is_some_and(|file| file.pages() + pages > self.full) {
+        if self.layout.place(outcome).is_some_and(|(part, _)| part > self.files) {
             self.close()?;
         }
-        let bookmark = format!("{} · {}", outcome.number, outcome.key);
-        let placed = match self.add_here(bytes, &bookmark) {
-            Err(PrintFileError::Full) => {
-                self.close()?;
-                self.add_here(bytes, &bookmark)
-            }
-            other => other,
-        };
-        let placed = placed.map_err(io::Error::other)?;
-        let name = self.output.numbered(self.files);
-        Ok(Printed::new(&name.file_name().unwrap_or_default().to_string_lossy(), &placed))
-    }
-
-    fn add_here(&mut self, bytes: &[u8], bookmark: &str) -> Result<Placed, PrintFileError> {
         let mut file = match self.file.take() {
             Some(file) => file,
-            None => self.begin()?,
+            None => self.begin().map_err(io::Error::other)?,
         };
-        let placed = file.add(bytes, bookmark);
+        let bookmark = format!("{} · {}", outcome.number, outcome.key);
+        let placed = file.add(bytes, &bookmark).map_err(io::Error::other)?;
         self.file = Some(file);
-        placed
+        let name = self.output.numbered(self.files);
+        Ok(Printed::new(&name.file_name().unwrap_or_default().to_string_lossy(), &placed))
     }
 
     fn begin(&mut self) -> Result<PrintFile<BufWriter<File>>, PrintFileError> {

@@ -105,14 +105,14 @@ fn an_odd_letter_is_followed_by_an_empty_page_in_two_sided_printing() {
     let mut file = PrintFile::begin(Vec::new(), &FRONT).unwrap();
     assert_eq!(file.add(&letter(), "a").unwrap(), Placed { first_page: 1, pages: 1, blank_after: true });
     assert_eq!(file.add(&letter(), "b").unwrap(), Placed { first_page: 3, pages: 1, blank_after: true });
-    assert_eq!(file.pages(), 4);
+    assert_eq!(file.pages.count(), 4);
     let text = unpacked(&file.finish().unwrap());
     assert!(text.contains("/Resources<<>>/MediaBox[0 0 595.2756 841.8898]>>"), "{text}");
     assert!(text.contains("/Nums[0<</S/D/P(1-)>>2<</S/D/P(2-)>>]"), "{text}");
 
     let mut file = PrintFile::begin(Vec::new(), &Front { two_sided: false, ..FRONT }).unwrap();
     assert!(!file.add(&letter(), "a").unwrap().blank_after);
-    assert_eq!(file.pages(), 1);
+    assert_eq!(file.pages.count(), 1);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn what_a_print_file_cannot_carry_is_refused() {
         let changed: Vec<_> = changed.iter().map(String::as_str).collect();
         let mut file = PrintFile::begin(Vec::new(), &FRONT).unwrap();
         assert!(file.add(&letter_of(&changed), "Kari").is_err(), "{from} to {to}");
-        assert_eq!(file.pages(), 0);
+        assert_eq!(file.pages.count(), 0);
     }
 }
 
