@@ -3,14 +3,20 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
 /// What is being made. Who comes first makes it; should the first one leave, the next goes on in
 /// its place.
 pub(super) struct Flights<K, T> {
-    under_way: Mutex<HashMap<K, Arc<OnceCell<T>>>>,
+    under_way: Mutex<HashMap<K, Flight<T>>>,
+}
+
+/// One making, and how many callers it has.
+struct Flight<T> {
+    cell: Arc<OnceCell<T>>,
+    callers: usize,
 }
 
 impl<K: Hash + Eq + Copy, T: Clone> Flights<K, T> {
@@ -21,7 +27,7 @@ impl<K: Hash + Eq + Copy, T: Clone> Flights<K, T> {
     /// What `make` gives, or what another caller's gave that was under way. The flag says whether it was
     /// this caller's own.
     pub(super) async fn join<F: Future<Output = T>>(&self, key: K, make: F) -> (T, bool) {
-        let seat = Seat { flights: self, key, cell: self.cell(key) };
+        let seat = self.board(key);
         let mut own = false;
         let value = seat
             .cell
@@ -34,11 +40,14 @@ impl<K: Hash + Eq + Copy, T: Clone> Flights<K, T> {
         (value, own)
     }
 
-    fn cell(&self, key: K) -> Arc<OnceCell<T>> {
-        Arc::clone(self.lock().entry(key).or_default())
+    fn board(&self, key: K) -> Seat<'_, K, T> {
+        let mut under_way = self.lock();
+        let flight = under_way.entry(key).or_insert_with(|| Flight { cell: Arc::default(), callers: 0 });
+        flight.callers += 1;
+        Seat { flights: self, key, cell: Arc::clone(&flight.cell) }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Arc<OnceCell<T>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Flight<T>>> {
         // The map is whole at every point.
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,9 +63,11 @@ struct Seat<'a, K: Hash + Eq + Copy, T: Clone> {
 impl<K: Hash + Eq + Copy, T: Clone> Drop for Seat<'_, K, T> {
     fn drop(&mut self) {
         let mut under_way = self.flights.lock();
-        let ours = under_way.get(&self.key).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell));
-        // The map and this seat hold the cell; more are other callers'.
-        if ours && (self.cell.initialized() || Arc::strong_count(&self.cell) <= 2) {
+        // Once it has landed, another one of the same key may be under way.
+        let ours = under_way.get_mut(&self.key).filter(|flight| Arc::ptr_eq(&flight.cell, &self.cell));
+        let Some(flight) = ours else { return };
+        flight.callers -= 1;
+        if flight.callers == 0 || self.cell.initialized() {
             under_way.remove(&self.key);
         }
     }
@@ -99,5 +110,17 @@ mod tests {
         first.abort();
         assert_eq!(second.await, (2, true));
         assert!(flights.lock().is_empty());
+    }
+
+    #[test]
+    fn two_that_leave_at_once_leave_nothing_behind() {
+        let flights = Flights::<u32, u32>::new();
+        let (first, second) = (flights.board(1), flights.board(1));
+        // The first has given up its seat, and is just about to give up the cell.
+        let cell = Arc::clone(&first.cell);
+        drop(first);
+        drop(second);
+        assert!(flights.lock().is_empty());
+        drop(cell);
     }
 }

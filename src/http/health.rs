@@ -100,12 +100,12 @@ impl HealthApi {
     /// Documents can be made: the render processes are warm, and the service is not about to stop. Degraded is still ready.
     #[oai(path = "/ready", method = "get", operation_id = "health_ready")]
     async fn ready(&self) -> Result<Json<Readiness>, Failure<OfProbe>> {
-        if !self.phase.is_serving() {
+        let census = self.pipeline.pool().census();
+        if !self.phase.is_serving() || !census.can_work() {
             return Err(Problem::not_ready().into());
         }
-        let census = self.pipeline.pool().census();
         let parts = Parts {
-            workers: Status::of(census.workers >= census.wanted),
+            workers: Status::of(census.workers >= census.wanted && !census.failing),
             cache: Status::of(self.pipeline.cache().is_well()),
             store: Status::of(self.audit.is_well() && self.store_answers().await),
             access: Status::of(self.access.is_well()),

@@ -314,25 +314,26 @@ async fn ask_of(
     mailing: &MailingBytes,
     wish: Wish,
     draft: Vec<u8>,
+    priority: Priority,
 ) -> Result<(Answer, Bytes), ProduceError> {
     let task = Task::OfMailing(wish);
     let named = task.with_body(&mailing.named_with(&draft));
     let mailing = mailing.clone();
     let whole = Arc::new(move || task.with_body(&mailing.with(&draft)));
     let anew = Arc::clone(&whole);
-    let answer = pool.run(worker::Task::resting(named, move || anew()), Priority::Bulk).await?;
+    let answer = pool.run(worker::Task::resting(named, move || anew()), priority).await?;
     match read_answer(&answer)? {
-        (Answer::UnknownMailing, _) => read_answer(&pool.run(whole(), Priority::Bulk).await?),
+        (Answer::UnknownMailing, _) => read_answer(&pool.run(whole(), priority).await?),
         answer => Ok(answer),
     }
 }
 
-/// Has a mailing examined before anything is made of it.
+/// Has a mailing examined before anything is made of it, for somebody who waits to hear whether it is good.
 ///
 /// # Errors
 /// All that is wrong with the letter itself, by places in the mailing.
 pub async fn examine_mailing(pool: &Pool, mailing: &MailingBytes) -> Result<LetterFacts, ProduceError> {
-    match ask_of(pool, mailing, Wish::Examine, Vec::new()).await? {
+    match ask_of(pool, mailing, Wish::Examine, Vec::new(), Priority::Interactive).await? {
         (Answer::Examined(facts), _) => Ok(facts),
         _ => Err(WorkError::Crashed.into()),
     }
@@ -349,7 +350,7 @@ pub async fn merge(
     options: Options,
 ) -> Result<(Label, Bytes), ProduceError> {
     let draft = serde_json::to_vec(draft).map_err(|_| unreadable())?;
-    match ask_of(pool, mailing, Wish::Merge(options), draft).await? {
+    match ask_of(pool, mailing, Wish::Merge(options), draft, Priority::Bulk).await? {
         (Answer::Produced(label), bytes) => Ok((label, bytes)),
         _ => Err(WorkError::Crashed.into()),
     }
@@ -373,7 +374,7 @@ pub async fn check_letter(pool: &Pool, mailing: &MailingBytes, draft: &Draft) ->
 
 async fn checked(pool: &Pool, mailing: &MailingBytes, draft: &Draft, pages: bool) -> Result<usize, ProduceError> {
     let draft = serde_json::to_vec(draft).map_err(|_| unreadable())?;
-    match ask_of(pool, mailing, Wish::Count(pages), draft).await? {
+    match ask_of(pool, mailing, Wish::Count(pages), draft, Priority::Bulk).await? {
         (Answer::Counted(pages), _) => Ok(pages),
         _ => Err(WorkError::Crashed.into()),
     }

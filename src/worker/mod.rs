@@ -3,28 +3,34 @@
 //!
 //! The pool keeps a process for each core and one spare, started and warm. Whoever loses its process, by
 //! a deadline, by its memory, by a crash or because it has done its share, takes the spare at once, and
-//! a new one is started behind it; so nobody waits for a start. A run that is soon over can do without the
-//! spare until the first one is missed. Tasks and answers are bytes: this module knows neither documents nor HTTP.
+//! a new one is started behind it; so nobody waits for a start. What had its process lost goes back into the
+//! queue, for whoever is free first: no task depends on whether a process can be started. A run that is soon
+//! over can do without the spare until the first one is missed. Tasks and answers are bytes: this module knows
+//! neither documents nor HTTP.
 
 mod child;
 mod process;
 mod queue;
 mod sandbox;
+mod spare;
+#[cfg(test)]
+mod tests;
 mod wire;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::sync::oneshot;
 
 pub use child::{quiet_panics, run as run_child};
 use process::{Ended, Worker};
 pub use process::{Program, StartError};
 use queue::{Job, Queue};
 pub use sandbox::{Landlock, hide_memory};
+use spare::Spare;
 #[cfg(fuzzing)]
 pub(crate) use wire::fuzz;
 
@@ -35,8 +41,8 @@ const STACK: usize = 64 * 1024 * 1024;
 const LOOK: u64 = 32;
 /// Longest task, in bytes, that a worker gets before its last answer is read: half of a pipe.
 const LONGEST_AHEAD: usize = 32 * 1024;
-/// Longest pause between two attempts to start a worker.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often those who wait are looked at.
+const TICK: Duration = Duration::from_millis(250);
 
 /// How the pool works.
 #[derive(Debug, Clone)]
@@ -45,7 +51,7 @@ pub struct Settings {
     pub workers: usize,
     /// Most tasks of each priority that wait.
     pub queue: usize,
-    /// Longest that a task may take in a worker, and that it may wait for one.
+    /// Longest that a task may take in a worker, and that somebody may wait for one.
     pub deadline: Duration,
     /// Tasks after which a worker is replaced.
     pub recycle_after: u64,
@@ -56,10 +62,10 @@ pub struct Settings {
 /// Who goes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Priority {
-    /// Somebody waits for it.
+    /// Somebody waits for it, and is told when that takes too long.
     #[default]
     Interactive,
-    /// Part of a job.
+    /// Part of a job, which waits for as long as it takes.
     Bulk,
 }
 
@@ -90,7 +96,7 @@ impl From<Bytes> for Task {
 /// Why a task was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WorkError {
-    /// As much is waiting as may wait.
+    /// As much is waiting as may wait, or it has waited too long.
     #[error("too much is waiting; try again in {retry_after} s")]
     Busy {
         /// Seconds after which another try makes sense.
@@ -118,6 +124,16 @@ pub struct Census {
     pub waiting: usize,
     /// Processes that have been replaced since the start, for whatever reason.
     pub replaced: u64,
+    /// Whether the last attempt to start a process failed.
+    pub failing: bool,
+}
+
+impl Census {
+    /// Whether there is a process, or likely to be one soon.
+    #[must_use]
+    pub fn can_work(&self) -> bool {
+        self.workers > 0 || !self.failing
+    }
 }
 
 /// The pool.
@@ -129,17 +145,12 @@ pub struct Pool {
 struct Shared {
     settings: Settings,
     queue: Arc<Queue>,
-    spare: mpsc::Sender<Worker>,
-    spares: Mutex<mpsc::Receiver<Worker>>,
-    /// Told when there should be a spare from now on.
-    missed: Notify,
+    spare: Spare,
     /// Slots that have a process.
     manned: AtomicUsize,
     replaced: AtomicU64,
     /// Mean microseconds of a task, moving.
     mean: AtomicU64,
-    /// Whether the last attempt to start a worker failed.
-    failing: AtomicBool,
     /// How far the kernel fences the first worker in, and so the others.
     landlock: OnceLock<Landlock>,
 }
@@ -148,17 +159,13 @@ impl Pool {
     /// A pool without processes. What it is given waits until there are some.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let (spare, spares) = mpsc::channel(1);
         let shared = Shared {
             queue: Arc::new(Queue::new(settings.queue)),
             settings,
-            spare,
-            spares: Mutex::new(spares),
-            missed: Notify::new(),
+            spare: Spare::default(),
             manned: AtomicUsize::new(0),
             replaced: AtomicU64::new(0),
             mean: AtomicU64::new(20_000),
-            failing: AtomicBool::new(false),
             landlock: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
@@ -169,7 +176,7 @@ impl Pool {
     /// # Errors
     /// When one can not be started.
     pub async fn start(&self, program: Program) -> Result<(), StartError> {
-        self.shared.missed.notify_one();
+        self.shared.spare.miss();
         self.start_without_spare(program).await
     }
 
@@ -180,6 +187,8 @@ impl Pool {
     /// When one can not be started.
     pub async fn start_without_spare(&self, program: Program) -> Result<(), StartError> {
         let shared = &self.shared;
+        // Callers may be there before the processes.
+        tokio::spawn(Arc::clone(shared).refuse_overdue());
         let first = try_join_all((0..shared.settings.workers.max(1)).map(|_| Worker::start(&program))).await?;
         if let Some(worker) = first.first() {
             tell(*shared.landlock.get_or_init(|| worker.landlock));
@@ -188,7 +197,8 @@ impl Pool {
         for worker in first {
             tokio::spawn(Arc::clone(shared).man(worker));
         }
-        tokio::spawn(Arc::clone(shared).keep_spare(program));
+        let shared = Arc::clone(shared);
+        tokio::spawn(async move { shared.spare.keep(&program).await });
         Ok(())
     }
 
@@ -218,6 +228,7 @@ impl Pool {
             wanted: self.shared.settings.workers.max(1),
             waiting: self.shared.queue.waiting(Priority::Bulk),
             replaced: self.shared.replaced.load(Ordering::Relaxed),
+            failing: self.shared.spare.is_failing(),
         }
     }
 }
@@ -227,41 +238,53 @@ impl Shared {
     async fn man(self: Arc<Self>, mut worker: Worker) {
         let mut ahead: Option<Job> = None;
         loop {
+            // What the worker has got already it does, whether or not somebody still waits.
             let job = match ahead.take() {
-                // What the worker has got already it does, whether or not somebody still waits.
-                Some(job) if worker.has_next => Some(job),
-                // The worker that had it is gone. It has waited for another's fault, so its own deadline does not count.
-                Some(job) => (!job.answer.is_closed()).then_some(job),
+                Some(job) => Some(job),
                 None => self.wanted(self.queue.next().await),
             };
             let Some(job) = job else { continue };
             let is_last = self.does_its_last(&worker);
             if !self.work(job, &mut worker, &mut ahead, is_last).await {
-                worker = self.replace().await;
-            } else if is_last {
-                match self.spare_at_hand() {
-                    Some(spare) => {
-                        self.replaced.fetch_add(1, Ordering::Relaxed);
-                        worker = spare;
-                    }
-                    // It goes on until there is one.
-                    None => self.missed.notify_one(),
+                if let Some(next) = ahead.take() {
+                    self.queue.put_back(next);
                 }
+                // Which kills it. It would go on, perhaps for ever, while its successor is waited for.
+                drop(worker);
+                worker = self.replace().await;
+            } else if is_last && let Some(spare) = self.spare.take() {
+                // Without one it goes on until there is one.
+                self.replaced.fetch_add(1, Ordering::Relaxed);
+                worker = spare;
             }
         }
     }
 
-    /// A job, if somebody waits for it and it is not too late; who has waited too long is told.
+    /// A job, if somebody waits for it and it is not too late.
     fn wanted(&self, job: Job) -> Option<Job> {
         if job.answer.is_closed() {
             return None;
         }
-        if job.since.elapsed() > self.settings.deadline {
-            // Its caller may have gone in this moment.
-            drop(job.answer.send(Err(self.busy(Priority::Interactive))));
+        if job.is_overdue(self.settings.deadline) {
+            self.refuse(job);
             return None;
         }
         Some(job)
+    }
+
+    /// Tells who has waited too long, also while no worker is free to look at the queue.
+    async fn refuse_overdue(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(TICK).await;
+            for job in self.queue.overdue(self.settings.deadline) {
+                self.refuse(job);
+            }
+        }
+    }
+
+    fn refuse(&self, job: Job) {
+        // Its caller may have gone in this moment.
+        drop(job.answer.send(Err(self.busy(Priority::Interactive))));
     }
 
     /// A job to give to a worker that has nearly finished one, or not yet handed it over. It is short enough for
@@ -270,52 +293,38 @@ impl Shared {
         std::iter::from_fn(|| self.queue.next_of(LONGEST_AHEAD)).find_map(|job| self.wanted(job))
     }
 
-    /// Does a job; whether the worker can be used again. After a crash the job gets a second try with another
-    /// worker; after a kill from outside, which says nothing of the job, a third. Unless it is the worker's last,
-    /// the worker gets another one when it is nearly done, which is left in `ahead`.
-    async fn work(&self, job: Job, worker: &mut Worker, ahead: &mut Option<Job>, is_last: bool) -> bool {
-        let mut tries = 0;
-        let (result, whole) = loop {
-            tries += 1;
-            let began = Instant::now();
-            let following = || if is_last { None } else { self.following() };
-            match worker.ask(&job, self.settings.deadline, ahead, following).await {
-                Ok(answer) => {
-                    self.note(began.elapsed());
-                    break (Ok(Bytes::from(answer)), true);
-                }
-                Err(Ended::Crashed) if tries < 2 => *worker = self.replace().await,
-                Err(Ended::Killed) if tries < 3 => *worker = self.replace().await,
-                Err(Ended::Crashed | Ended::Killed) => break (Err(WorkError::Crashed), false),
-                Err(Ended::Late) => break (Err(WorkError::Deadline), false),
-                Err(Ended::Memory) => break (Err(WorkError::Memory), false),
+    /// Has a worker do a job; whether it can be used again. A job that deserves another try goes back into the queue. Unless it
+    /// is the worker's last, the worker gets another one when it is nearly done, which is left in `ahead`.
+    async fn work(&self, mut job: Job, worker: &mut Worker, ahead: &mut Option<Job>, is_last: bool) -> bool {
+        job.tries += 1;
+        let began = Instant::now();
+        let following = || if is_last { None } else { self.following() };
+        let result = match worker.ask(&job, self.settings.deadline, ahead, following).await {
+            Ok(answer) => {
+                self.note(began.elapsed());
+                Ok(Bytes::from(answer))
             }
+            Err(ended) if job.tries < ended.tries() => {
+                self.queue.put_back(job);
+                return false;
+            }
+            Err(Ended::Late) => Err(WorkError::Deadline),
+            Err(Ended::Memory) => Err(WorkError::Memory),
+            Err(Ended::Crashed | Ended::Killed) => Err(WorkError::Crashed),
         };
+        let is_whole = result.is_ok();
         // Its caller may have gone.
         drop(job.answer.send(result));
-        whole
+        is_whole
     }
 
     /// A worker in place of one that is lost: the spare, or the next that starts.
     async fn replace(&self) -> Worker {
         self.manned.fetch_sub(1, Ordering::Relaxed);
-        self.missed.notify_one();
-        let worker = loop {
-            // The channel is open as long as this lives.
-            if let Some(mut worker) = self.spares.lock().await.recv().await
-                && !worker.has_ended()
-            {
-                break worker;
-            }
-        };
+        let worker = self.spare.next().await;
         self.manned.fetch_add(1, Ordering::Relaxed);
         self.replaced.fetch_add(1, Ordering::Relaxed);
         worker
-    }
-
-    fn spare_at_hand(&self) -> Option<Worker> {
-        let mut spares = self.spares.try_lock().ok()?;
-        spares.try_recv().ok().and_then(|mut worker| (!worker.has_ended()).then_some(worker))
     }
 
     /// Whether the next job is the last that a worker gets.
@@ -323,30 +332,6 @@ impl Shared {
         worker.done + 1 >= self.settings.recycle_after
             || (worker.done.is_multiple_of(LOOK)
                 && worker.growth().is_some_and(|growth| growth > self.settings.recycle_growth))
-    }
-
-    /// Starts a spare whenever there is none, once there should be one.
-    async fn keep_spare(self: Arc<Self>, program: Program) {
-        self.missed.notified().await;
-        while let Ok(room) = self.spare.reserve().await {
-            let mut pause = Duration::from_millis(100);
-            let worker = loop {
-                match Worker::start(&program).await {
-                    Ok(worker) => break worker,
-                    Err(error) => {
-                        if !self.failing.swap(true, Ordering::Relaxed) {
-                            tracing::error!(error = %error, "a render worker can not be started; trying on");
-                        }
-                        tokio::time::sleep(pause).await;
-                        pause = (pause * 2).min(LONGEST_PAUSE);
-                    }
-                }
-            };
-            if self.failing.swap(false, Ordering::Relaxed) {
-                tracing::info!("render workers can be started again");
-            }
-            room.send(worker);
-        }
     }
 
     fn note(&self, took: Duration) {

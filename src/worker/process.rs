@@ -68,6 +68,17 @@ pub(super) enum Ended {
     Crashed,
 }
 
+impl Ended {
+    /// How many workers may try a task that ends like that. A crash may be a worker's own fault; a kill says nothing of the task.
+    pub(super) fn tries(self) -> u32 {
+        match self {
+            Self::Late | Self::Memory => 1,
+            Self::Crashed => 2,
+            Self::Killed => 3,
+        }
+    }
+}
+
 /// A process that waits for tasks or does one. Dropping it kills it.
 pub(super) struct Worker {
     child: Child,
@@ -80,7 +91,7 @@ pub(super) struct Worker {
     /// Tasks that it has done.
     pub(super) done: u64,
     /// Whether it has been given a task ahead.
-    pub(super) has_next: bool,
+    has_next: bool,
     /// Resident bytes when it was new.
     baseline: u64,
 }

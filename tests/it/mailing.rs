@@ -20,7 +20,8 @@ use skoledok::validate::read_mailing;
 use skoledok::worker::{Pool, Program, Settings};
 
 use crate::support::{
-    assert_standards, binary, children_of, output_folder, pdf, produce, python, root, run, run_ok, sample, words,
+    assert_standards, binary, children_of, eventually, output_folder, pdf, produce, python, root, run, run_ok, sample,
+    words,
 };
 
 fn mailing(value: Value) -> Mailing {
@@ -1102,7 +1103,7 @@ fn mailings_in_turn_get_their_own_letters_from_processes_that_come_and_go() {
         });
         orders.buffer_unordered(8).collect::<Vec<()>>().await;
         assert!(!own_workers().iter().any(|worker| first.contains(worker)), "the first ones are gone");
-        assert_eq!(pool.census().workers, 2);
+        eventually("both are replaced", || pool.census().workers == 2);
     });
 }
 

@@ -51,7 +51,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "not-ready",
             "not ready",
-            "the self-test is not done yet, or the service is about to stop",
+            "the self-test is not done yet, no render process can be started, or the service is about to stop",
         )
         .after(1)
     }
