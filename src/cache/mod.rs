@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use moka::policy::EvictionPolicy;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
@@ -127,6 +128,8 @@ impl<E: Send + Sync + 'static> Cache<E> {
                 .max_capacity(settings.memory)
                 .weigher(|_, stored: &Arc<Stored>| stored.weight())
                 .time_to_live(settings.life)
+                // A place that was told is to be good for a while: what came last goes last. The default refuses what is new.
+                .eviction_policy(EvictionPolicy::lru())
                 .build()
         });
         let lock = settings.redis.as_ref().map_or(Duration::ZERO, |redis| redis.lock);
@@ -354,4 +357,39 @@ impl Stored {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cache with so many MiB of memory and no Redis.
+    fn in_memory(mib: u64) -> Cache<()> {
+        Cache::start(Settings {
+            key: Zeroizing::new([7; 32]),
+            memory: mib << 20,
+            life: Duration::from_secs(3600),
+            largest: 8 << 20,
+            redis: None,
+        })
+        .expect("there is no URL that could be wrong")
+    }
+
+    fn document(length: usize) -> New {
+        New { label: Bytes::from_static(b"label"), body: vec![7; length].into(), is_text: false }
+    }
+
+    #[tokio::test]
+    async fn a_document_that_was_just_made_is_found_when_the_memory_is_full() {
+        let (cache, tenant) = (in_memory(1), Tenant::local());
+        for number in 0..200_u8 {
+            let id = cache.id(&tenant, &[&[number]]);
+            let made = cache.get_or_make(&tenant, &id, async { Ok(document(40_000)) }).await;
+            assert!(made.is_ok());
+            if let Some(memory) = &cache.memory {
+                memory.run_pending_tasks();
+            }
+            assert!(cache.get(&tenant, &id).await.is_some(), "number {number}");
+        }
+    }
 }
