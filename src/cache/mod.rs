@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use moka::policy::EvictionPolicy;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
@@ -39,7 +40,7 @@ pub struct Settings {
     pub memory: u64,
     /// How long a document is kept.
     pub life: Duration,
-    /// Largest document that is kept, in bytes.
+    /// Largest document that is kept, in bytes; in memory one that is larger than that is not.
     pub largest: usize,
     /// Redis behind the memory.
     pub redis: Option<RedisSettings>,
@@ -104,12 +105,25 @@ pub struct New {
     pub is_text: bool,
 }
 
-type Landing<E> = Result<(Arc<Stored>, Source), Arc<E>>;
+/// A document that was found or made.
+#[derive(Clone)]
+pub struct Landed {
+    /// The document.
+    pub stored: Arc<Stored>,
+    /// Where it came from.
+    pub source: Source,
+    /// Whether it can be fetched again, as far as anybody can tell.
+    pub is_kept: bool,
+}
+
+type Landing<E> = Result<Landed, Arc<E>>;
 
 /// The cache. `E` is why a document could not be made.
 pub struct Cache<E> {
     keys: Keys,
-    memory: Option<moka::sync::Cache<[u8; 32], Arc<Stored>>>,
+    memory: Option<Memory>,
+    /// Bytes of memory; what is heavier does not go in.
+    room: u64,
     remote: Option<Arc<Remote>>,
     flights: Flights<[u8; 32], Landing<E>>,
     life: Duration,
@@ -149,6 +163,7 @@ impl<E: Send + Sync + 'static> Cache<E> {
         Ok(Self {
             keys: Keys::derive(&settings.key),
             memory,
+            room: settings.memory,
             remote,
             flights: Flights::new(),
             life: settings.life,
@@ -201,21 +216,15 @@ impl<E: Send + Sync + 'static> Cache<E> {
     {
         let place = self.keys.place(tenant, id);
         if let Some(stored) = self.recall(&place) {
-            return Ok((stored, Source::Memory));
+            return Ok(Landed::found(stored, Source::Memory));
         }
         let (landing, own) = self.flights.join(place.name, self.fetch_or_make(place, make)).await;
-        landing.map(|(stored, source)| (stored, if own { source } else { Source::Shared }))
+        landing.map(|landed| if own { landed } else { Landed { source: Source::Shared, ..landed } })
     }
 
-    /// Keeps a document in place of one that may be there, unless it is too large.
-    pub fn put(&self, tenant: &Tenant, id: &Id, new: New) -> Arc<Stored> {
-        self.keep(self.keys.place(tenant, id), new, None)
-    }
-
-    /// Whether a document of this size is kept.
-    #[must_use]
-    pub fn takes(&self, body: usize) -> bool {
-        self.keeps() && body <= self.largest
+    /// Keeps a document in place of one that may be there, if there is room for it.
+    pub async fn put(&self, tenant: &Tenant, id: &Id, new: New) -> Landed {
+        self.keep(self.keys.place(tenant, id), new, None).await
     }
 
     /// Removes a document here and in Redis, and has the other services forget it; whether there was one.
@@ -263,22 +272,20 @@ impl<E: Send + Sync + 'static> Cache<E> {
             tracing::warn!("a value in Redis does not open: it was changed, or sealed under another key");
         }
         let stored = Arc::new(stored.filter(|stored| stored.until > now())?);
-        if let Some(memory) = &self.memory {
-            memory.insert(place.name, Arc::clone(&stored));
-        }
+        self.remember(place, &stored);
         Some(stored)
     }
 
     async fn fetch_or_make(&self, place: Place, make: impl Future<Output = Result<New, E>>) -> Landing<E> {
         if let Some(stored) = self.fetch(&place).await {
-            return Ok((stored, Source::Redis));
+            return Ok(Landed::found(stored, Source::Redis));
         }
         let lock = match self.await_turn(&place).await {
             Ok(lock) => lock,
-            Err(stored) => return Ok((stored, Source::Shared)),
+            Err(stored) => return Ok(Landed::found(stored, Source::Shared)),
         };
         let new = make.await.map_err(Arc::new)?;
-        Ok((self.keep(place, new, lock), Source::Made))
+        Ok(self.keep(place, new, lock).await)
     }
 
     /// Waits while another service makes the same. Then the document is to be made here, with a lock if
@@ -304,21 +311,49 @@ impl<E: Send + Sync + 'static> Cache<E> {
         }
     }
 
-    fn keep(&self, place: Place, new: New, lock: Option<Ticket>) -> Arc<Stored> {
+    /// Keeps what was made. Only when it is not in memory does this wait until it is in Redis.
+    async fn keep(&self, place: Place, new: New, lock: Option<Ticket>) -> Landed {
         let until = now().saturating_add(self.life.as_secs());
         let stored = Arc::new(Stored { label: new.label, body: new.body, until, tenant: place.tenant });
-        if !self.takes(stored.body.len()) {
-            return stored;
+        let mut is_kept = false;
+        if stored.body.len() <= self.largest {
+            is_kept = self.remember(&place, &stored);
+            let writing = self.write(place, &stored, new.is_text, lock);
+            if !is_kept && let Some(writing) = writing {
+                is_kept = writing.await.unwrap_or(false);
+            }
         }
-        if let Some(memory) = &self.memory {
-            memory.insert(place.name, Arc::clone(&stored));
+        Landed { stored, source: Source::Made, is_kept }
+    }
+
+    /// Keeps a document in memory, if there is one that is large enough.
+    fn remember(&self, place: &Place, stored: &Arc<Stored>) -> bool {
+        let Some(memory) = &self.memory else { return false };
+        let has_room = u64::from(stored.weight()) <= self.room;
+        if has_room {
+            memory.insert(place.name, Arc::clone(stored));
         }
-        if let Some(remote) = &self.remote {
-            let (keys, value) = (self.keys.clone(), Arc::clone(&stored));
-            let value = move || seal::seal(&keys, &place, &value.encode(new.is_text));
-            remote.put(place, self.life, value, lock);
-        }
-        stored
+        has_room
+    }
+
+    /// Begins to write a document to Redis, and tells whether it came there to whom waits for that.
+    fn write(
+        &self,
+        place: Place,
+        stored: &Arc<Stored>,
+        is_text: bool,
+        lock: Option<Ticket>,
+    ) -> Option<JoinHandle<bool>> {
+        let remote = self.remote.as_ref()?;
+        let (keys, value) = (self.keys.clone(), Arc::clone(stored));
+        let value = move || seal::seal(&keys, &place, &value.encode(is_text));
+        remote.put(place, self.life, value, lock)
+    }
+}
+
+impl Landed {
+    fn found(stored: Arc<Stored>, source: Source) -> Self {
+        Self { stored, source, is_kept: true }
     }
 }
 
@@ -390,6 +425,19 @@ mod tests {
                 memory.run_pending_tasks();
             }
             assert!(cache.get(&tenant, &id).await.is_some(), "number {number}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_than_the_memory_is_not_said_to_be_kept() {
+        let (cache, tenant) = (in_memory(1), Tenant::local());
+        for (length, is_kept) in [(1_000_000, true), (1 << 20, false), (2 << 20, false), (9 << 20, false)] {
+            let id = cache.id(&tenant, &[&length.to_le_bytes()]);
+            assert_eq!(cache.put(&tenant, &id, document(length)).await.is_kept, is_kept, "{length} bytes");
+            if let Some(memory) = &cache.memory {
+                memory.run_pending_tasks();
+            }
+            assert_eq!(cache.get(&tenant, &id).await.is_some(), is_kept, "{length} bytes");
         }
     }
 }

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::StreamExt;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::key::Place;
@@ -116,7 +117,7 @@ impl Remote {
 
     /// Whether Redis answers and takes what it is given.
     pub(super) fn is_well(&self) -> bool {
-        self.link.connection().is_some() && !self.link.refuses.load(Ordering::Relaxed)
+        self.link.is_connected() && !self.link.refuses.load(Ordering::Relaxed)
     }
 
     /// What lies at a place.
@@ -131,25 +132,27 @@ impl Remote {
         }
     }
 
-    /// Puts a value at a place for some milliseconds, in the background, and gives a lock back after it.
+    /// Puts a value at a place for some milliseconds, in the background, and gives a lock back after it. Who waits for it
+    /// learns whether it lies there; nothing when it is not even tried.
     pub(super) fn put(
         &self,
         place: Place,
         life: Duration,
         value: impl FnOnce() -> Option<Vec<u8>> + Send + 'static,
         lock: Option<Ticket>,
-    ) {
-        let Ok(permit) = Arc::clone(&self.writes).try_acquire_owned() else { return };
+    ) -> Option<JoinHandle<bool>> {
+        if !self.link.is_connected() {
+            return None;
+        }
+        let permit = Arc::clone(&self.writes).try_acquire_owned().ok()?;
         let link = Arc::clone(&self.link);
-        tokio::spawn(async move {
-            let _permit = permit;
-            if let Some(value) = value() {
-                let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1);
-                // A document that is not written is made again; the link tells why.
-                let _away = link.write(redis::cmd("SET").arg(key(&place)).arg(value).arg("PX").arg(life)).await;
-            }
-            drop(lock);
-        });
+        Some(tokio::spawn(async move {
+            let (_permit, _lock) = (permit, lock);
+            let Some(value) = value() else { return false };
+            let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1);
+            // A document that is not written is made again; the link tells why.
+            link.write(redis::cmd("SET").arg(key(&place)).arg(value).arg("PX").arg(life)).await.is_ok()
+        }))
     }
 
     /// Tries to become the one service that makes a document.
@@ -264,6 +267,10 @@ impl Link {
         self.connection.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn is_connected(&self) -> bool {
+        self.connection.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn set(&self, connection: Option<Connection>) {
         *self.connection.write().unwrap_or_else(PoisonError::into_inner) = connection;
     }
@@ -374,7 +381,7 @@ impl Link {
                     let _away = self.call(&redis::cmd("PING")).await;
                 }
             }
-            if self.connection().is_none() {
+            if !self.is_connected() {
                 return;
             }
         }

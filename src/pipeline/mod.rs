@@ -251,14 +251,14 @@ impl Pipeline {
             return Ok(Delivered { label, bytes: new.body, id: None, source: Source::Made, life: 0 });
         }
         let id = identify(cache, known, &request)?;
-        let (stored, source) = match request.freshness {
+        let landed = match request.freshness {
             Freshness::Any => cache.get_or_make(&request.tenant, &id, make(pool, &request)).await?,
             Freshness::Anew | Freshness::Unkept => {
-                (cache.put(&request.tenant, &id, make(pool, &request).await?), Source::Made)
+                cache.put(&request.tenant, &id, make(pool, &request).await?).await
             }
         };
-        note_delivery(source);
-        deliver(cache, id, &stored, source)
+        note_delivery(landed.source);
+        deliver(landed.is_kept.then_some(id), &landed.stored, landed.source)
     }
 
     /// The SHA-256 of a document that was made before, for its tenant.
@@ -269,10 +269,9 @@ impl Pipeline {
 
     /// A document that was made before, for its tenant.
     pub async fn find(&self, tenant: &Tenant, id: &Id) -> Option<Delivered> {
-        let cache = &self.parts.cache;
-        let (stored, source) = cache.get(tenant, id).await?;
+        let (stored, source) = self.parts.cache.get(tenant, id).await?;
         note_delivery(source);
-        deliver(cache, *id, &stored, source).ok()
+        deliver(Some(*id), &stored, source).ok()
     }
 
     /// Makes the mark in a signature field in one of the workers: a PDF of one page.
@@ -353,16 +352,11 @@ fn note_delivery(source: Source) {
     trace::note("skoledok.source", source.name());
 }
 
-fn deliver(
-    cache: &Cache<ProduceError>,
-    id: Id,
-    stored: &Stored,
-    source: Source,
-) -> Result<Delivered, Arc<ProduceError>> {
+fn deliver(id: Option<Id>, stored: &Stored, source: Source) -> Result<Delivered, Arc<ProduceError>> {
     Ok(Delivered {
         label: read_label(&stored.label)?,
         bytes: stored.body.clone(),
-        id: cache.takes(stored.body.len()).then_some(id),
+        id,
         source,
         life: stored.life(),
     })

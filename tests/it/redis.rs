@@ -85,7 +85,8 @@ fn purging_a_tenant_empties_redis_and_every_memory() {
 #[test]
 fn a_dump_shows_nothing_and_a_touched_value_is_a_miss() {
     let redis = RedisServer::start("sealed");
-    let uncached = [("SKOLEDOK__CACHE__MEMORY_MIB", "0")];
+    // What is told to be kept is in Redis by then; on a busy machine that may take longer than the patience.
+    let uncached = [("SKOLEDOK__CACHE__MEMORY_MIB", "0"), ("SKOLEDOK__CACHE__REDIS_PATIENCE_MS", "1000")];
     let server = on(&redis.url(), &uncached);
     let svg = |expected: &str| {
         let answer = server.post(RENDER, letter(1).to_string().as_bytes(), &[("Accept", "text/html")]);
@@ -116,7 +117,7 @@ fn a_dump_shows_nothing_and_a_touched_value_is_a_miss() {
     // Another service key: what was kept before is not found, and its place not known.
     let other = "5e1f0000000000000000000000000000000000000000000000000000000000b2";
     let rotated = Server::with(
-        &[("SKOLEDOK__CACHE__REDIS_URL", &redis.url()), ("SKOLEDOK__CACHE__KEY", other), uncached[0]],
+        &[("SKOLEDOK__CACHE__REDIS_URL", &redis.url()), ("SKOLEDOK__CACHE__KEY", other), uncached[0], uncached[1]],
         Stdio::null(),
     );
     rotated.await_part("cache", "ok");
@@ -198,6 +199,31 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
         .collect();
     std::fs::write(log.with_file_name("latencies.txt"), report.join("\n")).expect("a report can be written");
     println!("{}", report.join("\n"));
+}
+
+#[test]
+fn what_nobody_keeps_is_not_told_to_be_kept() {
+    let mut redis = RedisServer::start("unkept");
+    // What is looked at is what Redis takes, not how soon.
+    let settings = [("SKOLEDOK__CACHE__MEMORY_MIB", "0"), ("SKOLEDOK__CACHE__REDIS_PATIENCE_MS", "1000")];
+    let server = on(&redis.url(), &settings);
+    let minimal = |number| server.post(RENDER, letter(number).to_string().as_bytes(), &[("Prefer", "return=minimal")]);
+    let comes_whole = |number, what: &str| {
+        let answer = minimal(number);
+        assert_eq!((answer.status, answer.header("content-location")), (200, ""), "{what}");
+        assert_eq!(answer.header("cache-status"), "skoledok; fwd=miss", "{what}");
+        assert!(answer.body.starts_with(b"%PDF"), "{what}");
+    };
+    let kept = minimal(1);
+    assert_eq!((kept.status, kept.header("cache-status")), (201, MADE));
+    assert_eq!(server.get(kept.header("location")).status, 200, "it is there as soon as that is said");
+    redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    comes_whole(2, "full");
+    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    redis.kill();
+    comes_whole(3, "gone");
+    server.await_part("cache", "degraded");
+    comes_whole(4, "known to be gone");
 }
 
 #[test]
@@ -297,7 +323,8 @@ fn a_sentinel_leads_to_the_master_and_to_the_next_one() {
         .stderr(Stdio::null())
         .spawn()
         .expect("`redis-server` can be run; install it with `make setup`");
-    let server = on(&format!("redis+sentinel://127.0.0.1:{port}/hoved"), &[("SKOLEDOK__CACHE__MEMORY_MIB", "0")]);
+    let settings = [("SKOLEDOK__CACHE__MEMORY_MIB", "0"), ("SKOLEDOK__CACHE__REDIS_PATIENCE_MS", "1000")];
+    let server = on(&format!("redis+sentinel://127.0.0.1:{port}/hoved"), &settings);
     assert_eq!(status(&server, 1), MADE);
     eventually("the document is in the replica, too", || second.documents().len() == 1);
     first.kill();
