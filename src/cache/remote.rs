@@ -158,18 +158,26 @@ impl Remote {
     /// Tries to become the one service that makes a document.
     pub(super) async fn turn(&self, place: &Place) -> Turn {
         let mut token = [0; 16];
+        let Some(connection) = self.link.connection() else { return Turn::Unknown };
         if getrandom::fill(&mut token).is_err() {
             return Turn::Unknown;
         }
-        let token = hex(&token);
+        // Held before anybody knows that it is ours: should the caller leave meanwhile, or the answer come late, the lock that
+        // Redis may have given is given back behind the command.
+        let ticket = Ticket { connection, place: *place, token: hex(&token) };
         let life = u64::try_from(self.settings.lock.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut command = redis::cmd("EVAL");
-        command.arg(TURN).arg(2).arg(key(place)).arg(lock_key(place)).arg(&token).arg(life);
+        command.arg(TURN).arg(2).arg(key(place)).arg(lock_key(place)).arg(&ticket.token).arg(life);
         match self.link.write(&command).await {
-            Ok(Value::Int(1)) => Turn::Ours(Ticket { link: Arc::clone(&self.link), place: *place, token }),
-            Ok(Value::Int(_)) => Turn::Theirs,
-            Ok(Value::BulkString(value)) => Turn::Made(value),
-            // Should the command have come through late, the lock ends by itself.
+            Ok(Value::Int(1)) => Turn::Ours(ticket),
+            Ok(Value::Int(_)) => {
+                ticket.void();
+                Turn::Theirs
+            }
+            Ok(Value::BulkString(value)) => {
+                ticket.void();
+                Turn::Made(value)
+            }
             Ok(_) | Err(Away) => Turn::Unknown,
         }
     }
@@ -225,11 +233,20 @@ impl Remote {
     }
 }
 
-/// A held lock. Dropping it gives it back.
+/// A lock that is held, or may be. Dropping it gives it back.
 pub(super) struct Ticket {
-    link: Arc<Link>,
+    /// The one on which it was asked for, so that giving it back comes after.
+    connection: Connection,
     place: Place,
+    /// Empty when there is nothing to give back.
     token: String,
+}
+
+impl Ticket {
+    /// The lock was not given.
+    fn void(mut self) {
+        self.token.clear();
+    }
 }
 
 /// The document, or 1 and the lock, or 0. One step, since a service that puts a document and gives the lock
@@ -252,12 +269,15 @@ const UNLOCK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let (link, key, token) = (Arc::clone(&self.link), lock_key(&self.place), std::mem::take(&mut self.token));
+        if self.token.is_empty() {
+            return;
+        }
+        let (mut connection, mut command) = (self.connection.clone(), redis::cmd("EVAL"));
+        command.arg(UNLOCK).arg(1).arg(lock_key(&self.place)).arg(&self.token);
         // Without a runtime the service is stopping, and the lock ends by itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let _away = link.call(redis::cmd("EVAL").arg(UNLOCK).arg(1).arg(key).arg(token)).await;
-            });
+            // Nobody waits for it, so being late says nothing.
+            runtime.spawn(async move { connection.send(&command).await });
         }
     }
 }

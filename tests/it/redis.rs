@@ -65,6 +65,21 @@ fn two_services_share_what_they_make_and_make_it_once() {
 }
 
 #[test]
+fn a_lock_that_was_given_too_late_is_given_back() {
+    let redis = RedisServer::start("late-lock");
+    // A lock that nobody gives back would outlast the test; and only locks are deleted by `DEL`.
+    let settings = [("SKOLEDOK__CACHE__REDIS_LOCK_MS", "600000"), ("SKOLEDOK__ACCESS__REQUESTS_PER_SECOND", "0")];
+    let server = on(&redis.url(), &settings);
+    signal("STOP", redis.process_id());
+    assert_eq!(server.post_json(RENDER, &letter(1)).status, 200);
+    signal("CONT", redis.process_id());
+    eventually("the lock was there, and is given back", || {
+        redis.ask(&["INFO", "commandstats"]).contains("cmdstat_del:calls=1,")
+    });
+    assert_eq!(redis.ask(&["--scan", "--pattern", "skoledok:1:lock:*"]), "");
+}
+
+#[test]
 fn purging_a_tenant_empties_redis_and_every_memory() {
     let redis = RedisServer::start("purge");
     let servers = [on(&redis.url(), &[]), on(&redis.url(), &[])];
