@@ -233,12 +233,13 @@ impl<E: Send + Sync + 'static> Cache<E> {
     /// When Redis is away.
     pub async fn remove(&self, tenant: &Tenant, id: &Id) -> Result<bool, NotRemoved> {
         let place = self.keys.place(tenant, id);
-        let here = self.memory.as_ref().and_then(|memory| memory.remove(&place.name)).is_some();
-        let there = match &self.remote {
-            Some(remote) => remote.remove(&place).await.map_err(|Away| NotRemoved)?,
-            None => false,
-        };
-        Ok(here || there)
+        let removed = Removed::One(place.name);
+        let here = self.forget(removed);
+        let Some(remote) = &self.remote else { return Ok(here) };
+        let there = remote.remove(&place).await.map_err(|Away| NotRemoved);
+        // Somebody who found it in Redis meanwhile has put it back.
+        let again = self.forget(removed);
+        Ok(there? || here || again)
     }
 
     /// Removes all documents of a tenant, like [`Self::remove`].
@@ -247,13 +248,17 @@ impl<E: Send + Sync + 'static> Cache<E> {
     /// When Redis is away.
     pub async fn purge(&self, tenant: &Tenant) -> Result<(), NotRemoved> {
         let tag = self.keys.tenant(tenant);
-        if let Some(memory) = &self.memory {
-            forget(memory, Removed::Tenant(tag));
-        }
-        match &self.remote {
-            Some(remote) => remote.purge(tag).await.map_err(|Away| NotRemoved),
-            None => Ok(()),
-        }
+        let removed = Removed::Tenant(tag);
+        self.forget(removed);
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let there = remote.purge(tag).await.map_err(|Away| NotRemoved);
+        self.forget(removed);
+        there
+    }
+
+    /// Forgets here what was removed; whether there was something.
+    fn forget(&self, removed: Removed) -> bool {
+        self.memory.as_ref().is_some_and(|memory| forget(memory, removed))
     }
 
     fn recall(&self, place: &Place) -> Option<Arc<Stored>> {
@@ -368,17 +373,22 @@ async fn follow(memory: Option<Memory>, mut told: mpsc::Receiver<Removed>) {
     }
 }
 
-fn forget(memory: &Memory, removed: Removed) {
+/// Forgets what was removed; whether there was something, as far as that is known.
+fn forget(memory: &Memory, removed: Removed) -> bool {
     match removed {
-        Removed::One(name) => memory.invalidate(&name),
+        Removed::One(name) => memory.remove(&name).is_some(),
         Removed::Tenant(tenant) => {
             let of_tenant: Vec<_> =
                 memory.iter().filter(|(_, stored)| stored.tenant == tenant).map(|(name, _)| name).collect();
-            for name in of_tenant {
-                memory.invalidate(&*name);
+            for name in &of_tenant {
+                memory.invalidate(&**name);
             }
+            !of_tenant.is_empty()
         }
-        Removed::Anything => memory.invalidate_all(),
+        Removed::Anything => {
+            memory.invalidate_all();
+            false
+        }
     }
 }
 

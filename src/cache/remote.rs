@@ -12,10 +12,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::StreamExt;
+use redis::aio::PubSub;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 use super::key::Place;
 use super::tally::Count;
@@ -27,7 +28,7 @@ use crate::telemetry::trace;
 const LATE: u32 = 3;
 /// Requests in a row that were not counted, after which this is told.
 const UNCOUNTED: u32 = 20;
-/// Longest that connecting may take; nobody waits for it.
+/// Longest that connecting may take, and an answer of a connection that listens; nobody waits for either.
 const CONNECT: Duration = Duration::from_secs(2);
 /// Pause after a failed attempt to connect: the first, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -407,30 +408,44 @@ impl Link {
         }
     }
 
-    /// Listens to what other services remove. After a gap nobody knows what was missed.
+    /// Listens to what other services remove. Until it listens, and after a gap, nobody knows what was missed.
     async fn listen(self: Arc<Self>, removed: mpsc::Sender<Removed>) {
         let mut pause = PAUSE.0;
-        let mut first = true;
         while !removed.is_closed() {
             if let Ok(Ok(mut listener)) = timeout(CONNECT, self.target.listen()).await
                 && let Ok(Ok(())) = timeout(CONNECT, listener.subscribe(CHANNEL)).await
             {
                 pause = PAUSE.0;
-                if !std::mem::take(&mut first) && removed.send(Removed::Anything).await.is_err() {
+                if removed.send(Removed::Anything).await.is_err() {
                     return;
                 }
-                let mut messages = listener.on_message();
-                while let Some(message) = messages.next().await {
-                    let Some(what) = message.get_payload::<String>().ok().and_then(|text| Removed::parse(&text)) else {
-                        continue;
-                    };
-                    if removed.send(what).await.is_err() {
-                        return;
-                    }
-                }
+                hear(listener, &removed).await;
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+}
+
+/// Hands on what other services tell, until the connection ends. One whose other end has gone without a word looks as if
+/// there were nothing to tell, so it is asked whether it lives.
+async fn hear(listener: PubSub, removed: &mpsc::Sender<Removed>) {
+    let (mut questions, mut messages) = listener.split();
+    let mut pulse = interval(PULSE);
+    loop {
+        tokio::select! {
+            message = messages.next() => {
+                let Some(message) = message else { return };
+                let what = message.get_payload::<String>().ok().and_then(|text| Removed::parse(&text));
+                if let Some(what) = what && removed.send(what).await.is_err() {
+                    return;
+                }
+            }
+            _ = pulse.tick() => {
+                if !matches!(timeout(CONNECT, questions.ping::<Value>()).await, Ok(Ok(_))) {
+                    return;
+                }
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::redis_server::{KEY, RedisServer};
+use crate::redis_server::{KEY, Line, RedisServer};
 use crate::support::{Server, eventually, free_port, latencies, letter, output_folder, run_ok, signal};
 
 const RENDER: &str = "/v1/render/parent-letter";
@@ -95,6 +95,32 @@ fn purging_a_tenant_empties_redis_and_every_memory() {
     eventually("both have forgotten all", || {
         servers.iter().all(|server| locations.iter().all(|location| server.get(location).status == 404))
     });
+}
+
+#[test]
+fn a_service_on_a_dead_line_learns_what_others_have_removed() {
+    let redis = RedisServer::start("dead-line");
+    let line = Line::between(free_port(), redis.port);
+    let (near, far) = (on(&redis.url(), &[]), on(&line.url(), &[]));
+    let location = near.post_json(RENDER, &letter(1)).header("content-location").to_owned();
+    eventually("the document is in both", || far.get(&location).status == 200);
+    line.dies();
+    assert_eq!(near.delete(&location).status, 204);
+    eventually("the other has forgotten it", || far.get(&location).status == 404);
+}
+
+#[test]
+fn a_service_that_begins_without_redis_learns_what_others_have_removed() {
+    let redis = RedisServer::start("late-line");
+    let port = free_port();
+    let near = on(&redis.url(), &[]);
+    let far = unconnected(&format!("redis://127.0.0.1:{port}"), &[], Stdio::null());
+    let location = far.post_json(RENDER, &letter(1)).header("content-location").to_owned();
+    assert_eq!(far.get(&location).status, 200);
+    assert_eq!(near.delete("/v1/documents").status, 204);
+    let _line = Line::between(port, redis.port);
+    far.await_part("cache", "ok");
+    eventually("the other has forgotten it", || far.get(&location).status == 404);
 }
 
 #[test]
