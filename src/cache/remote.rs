@@ -1,8 +1,8 @@
 //! Redis behind the memory: shared by the services of one installation, and never to be relied on.
 //!
-//! A keeper holds the connection. When a command fails or three in a row are late, the connection is
-//! dropped, one warning is logged, and from then on Redis costs nothing, until the keeper, trying on in
-//! the background, gets an answer in time again.
+//! A keeper holds the connection. When a command fails or too many are late, the connection is dropped,
+//! one warning is logged, and from then on Redis costs nothing, until the keeper, trying on in the
+//! background, gets an answer in time again. One that is soon lost again is tried ever less often.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,7 +16,7 @@ use redis::aio::PubSub;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::key::Place;
 use super::tally::Count;
@@ -24,13 +24,18 @@ use super::target::{Connection, Target};
 use crate::document::{hex, unhex};
 use crate::telemetry::trace;
 
-/// Late answers in a row after which Redis is left alone.
-const LATE: u32 = 3;
+/// What a late answer counts; one in time takes one off.
+const LATE: u32 = 4;
+/// The count at which Redis is left alone: three late answers in a row, or about a fifth of all in the long run.
+const TOO_LATE: u32 = 3 * LATE;
 /// Requests in a row that were not counted, after which this is told.
 const UNCOUNTED: u32 = 20;
 /// Longest that connecting may take, and an answer of a connection that listens; nobody waits for either.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Pause after a failed attempt to connect: the first, and the longest.
+/// How long a connection has to last until Redis is believed to be well, if no answer was late of late. One that answers
+/// `PING` in time may still take too long over documents.
+const PROOF: Duration = Duration::from_secs(10);
+/// Pause before connecting again: the first, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often a silent connection is asked whether it lives.
 const PULSE: Duration = Duration::from_secs(1);
@@ -89,6 +94,7 @@ struct Link {
     patience: Duration,
     connection: RwLock<Option<Connection>>,
     lost: Notify,
+    /// How late answers have been, see [`LATE`].
     late: AtomicU32,
     /// Whether the warning has been given that Redis is away.
     told: AtomicBool,
@@ -316,7 +322,7 @@ impl Link {
         let mut connection = self.connection().ok_or(Away)?;
         match trace::step("redis", &[], timeout(self.patience, connection.send(command))).await {
             Ok(Ok(value)) => {
-                self.late.store(0, Ordering::Relaxed);
+                let _at_zero = self.late.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |late| late.checked_sub(1));
                 Ok(value)
             }
             Ok(Err(error)) if refuses(&error) => {
@@ -330,7 +336,7 @@ impl Link {
                 Err(Away)
             }
             Err(_) => {
-                if self.late.fetch_add(1, Ordering::Relaxed) + 1 >= LATE {
+                if self.late.fetch_add(LATE, Ordering::Relaxed) + LATE >= TOO_LATE {
                     self.lose("it answers too late");
                 }
                 Err(Away)
@@ -366,18 +372,14 @@ impl Link {
                 Ok(connection) => {
                     self.late.store(0, Ordering::Relaxed);
                     self.set(Some(connection));
-                    if self.told.swap(false, Ordering::Relaxed) {
-                        tracing::info!("Redis answers again");
+                    if self.watch().await {
+                        pause = PAUSE.0;
                     }
-                    pause = PAUSE.0;
-                    self.watch().await;
                 }
-                Err(why) => {
-                    self.tell(&why);
-                    sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE.1);
-                }
+                Err(why) => self.tell(&why),
             }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE.1);
         }
     }
 
@@ -392,8 +394,9 @@ impl Link {
         pong.map(|_| connection).map_err(|error| reason(&error).to_owned())
     }
 
-    /// Returns when the connection is lost.
-    async fn watch(&self) {
+    /// Returns when the connection is lost; whether it was a good one until then.
+    async fn watch(&self) -> bool {
+        let (since, mut is_proved) = (Instant::now(), false);
         loop {
             tokio::select! {
                 () = self.lost.notified() => {}
@@ -403,7 +406,13 @@ impl Link {
                 }
             }
             if !self.is_connected() {
-                return;
+                return is_proved;
+            }
+            if !is_proved && since.elapsed() >= PROOF && self.late.load(Ordering::Relaxed) == 0 {
+                is_proved = true;
+                if self.told.swap(false, Ordering::Relaxed) {
+                    tracing::info!("Redis answers again");
+                }
             }
         }
     }

@@ -175,12 +175,15 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     let server = unconnected(&redis.url(), &uncached, Stdio::from(file));
     server.await_part("cache", "ok");
     let mut lines = vec![("well", latencies(&server, 0..30))];
-    let warnings = |expected: usize, what: &str| {
+    let told = |word: &str| -> usize {
         let text = std::fs::read_to_string(&log).expect("the log can be read");
-        let found: Vec<&str> =
-            text.lines().filter(|line| line.contains("\"WARN\"") && line.contains("Redis")).collect();
-        assert_eq!(found.len(), expected, "{what}: {found:#?}");
         assert!(!text.contains("\"ERROR\""), "{text}");
+        text.lines().filter(|line| line.contains("Redis") && line.contains(word)).count()
+    };
+    let warnings = |expected: usize, what: &str| assert_eq!(told("\"WARN\""), expected, "{what}");
+    let heals = |times: usize| {
+        server.await_part("cache", "ok");
+        eventually("it is told that Redis answers again", || told("answers again") == times);
     };
     warnings(0, "well");
 
@@ -190,7 +193,7 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     assert_eq!(server.get("/health/ready").status, 200, "degraded is ready");
     warnings(1, "slow");
     signal("CONT", redis.process_id());
-    server.await_part("cache", "ok");
+    heals(1);
 
     redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     lines.push(("full", latencies(&server, 2000..2030)));
@@ -209,6 +212,7 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     redis.run();
     server.await_part("cache", "ok");
     lines.push(("restarted", latencies(&server, 4000..4030)));
+    heals(2);
     warnings(3, "restarted");
 
     redis.ask(&["CONFIG", "SET", "requirepass", "hemmelig"]);
@@ -240,6 +244,29 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
         .collect();
     std::fs::write(log.with_file_name("latencies.txt"), report.join("\n")).expect("a report can be written");
     println!("{}", report.join("\n"));
+}
+
+#[test]
+fn a_line_that_is_too_narrow_for_documents_is_one_warning() {
+    let redis = RedisServer::start("narrow-line");
+    let line = Line::narrow(redis.port);
+    let log = output_folder("redis-narrow-line").join("log.json");
+    let file = std::fs::File::create(&log).expect("a log can be made");
+    let server = unconnected(&line.url(), &[], Stdio::from(file));
+    server.await_part("cache", "ok");
+    let told = |words: &str| std::fs::read_to_string(&log).expect("the log can be read").matches(words).count();
+    let mut number = 0;
+    let mut send = || {
+        number += 1;
+        assert_eq!(server.post_json(RENDER, &letter(number)).status, 200);
+    };
+    eventually("Redis is left alone", || {
+        send();
+        told("Redis is away") == 1
+    });
+    // It answers `PING` in time all the while, so it is tried again and again.
+    (0..100).for_each(|_| send());
+    assert_eq!((told("Redis is away"), told("answers again")), (1, 0));
 }
 
 #[test]
