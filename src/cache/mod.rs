@@ -26,7 +26,7 @@ use crate::tenant::Tenant;
 use flight::Flights;
 pub use key::Id;
 use key::{Keys, Place};
-use remote::{Away, Remote, Removed, Ticket, Turn};
+use remote::{Remote, Removed, Ticket, Turn};
 pub use stored::Stored;
 pub use tally::{Count, Tally};
 use target::Target;
@@ -67,7 +67,10 @@ pub struct SettingsError(#[source] redis::RedisError);
 /// Redis can not be reached, so what lies there can not be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Redis is away, and may still hold what was to be removed")]
-pub struct NotRemoved;
+pub struct NotRemoved {
+    /// Whether some of it, or all, may be gone nevertheless.
+    pub is_begun: bool,
+}
 
 /// Where a document came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,10 +239,10 @@ impl<E: Send + Sync + 'static> Cache<E> {
         let removed = Removed::One(place.name);
         let here = self.forget(removed);
         let Some(remote) = &self.remote else { return Ok(here) };
-        let there = remote.remove(&place).await.map_err(|Away| NotRemoved);
+        let there = remote.remove(&place).await;
         // Somebody who found it in Redis meanwhile has put it back.
-        let again = self.forget(removed);
-        Ok(there? || here || again)
+        let here = self.forget(removed) || here;
+        there.map(|there| there || here).map_err(|error| NotRemoved { is_begun: error.is_begun || here })
     }
 
     /// Removes all documents of a tenant, like [`Self::remove`].
@@ -249,11 +252,11 @@ impl<E: Send + Sync + 'static> Cache<E> {
     pub async fn purge(&self, tenant: &Tenant) -> Result<(), NotRemoved> {
         let tag = self.keys.tenant(tenant);
         let removed = Removed::Tenant(tag);
-        self.forget(removed);
+        let here = self.forget(removed);
         let Some(remote) = &self.remote else { return Ok(()) };
-        let there = remote.purge(tag).await.map_err(|Away| NotRemoved);
-        self.forget(removed);
-        there
+        let there = remote.purge(tag).await;
+        let here = self.forget(removed) || here;
+        there.map_err(|error| NotRemoved { is_begun: error.is_begun || here })
     }
 
     /// Forgets here what was removed; whether there was something.

@@ -18,6 +18,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout};
 
+use super::NotRemoved;
 use super::key::Place;
 use super::tally::Count;
 use super::target::{Connection, Target};
@@ -39,6 +40,8 @@ const PROOF: Duration = Duration::from_secs(10);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often a silent connection is asked whether it lives.
 const PULSE: Duration = Duration::from_secs(1);
+/// Longest that removing a document may take: who wants that would rather wait than be told that nobody knows.
+const REMOVAL: Duration = Duration::from_secs(1);
 /// Longest that purging a tenant may take.
 const PURGE: Duration = Duration::from_secs(30);
 /// Writes under way; beyond them a document is not written.
@@ -189,24 +192,30 @@ impl Remote {
         }
     }
 
-    /// Removes what lies at a place; whether there was something.
-    pub(super) async fn remove(&self, place: &Place) -> Result<bool, Away> {
-        let removed = self.link.call(redis::cmd("UNLINK").arg(key(place))).await?;
-        self.announce(format!("one {}", hex(&place.name))).await?;
+    /// Removes what lies at a place, and has the other services forget it; whether there was something.
+    pub(super) async fn remove(&self, place: &Place) -> Result<bool, NotRemoved> {
+        let is_begun = self.link.is_connected();
+        let mut command = redis::cmd("EVAL");
+        command.arg(REMOVE).arg(1).arg(key(place)).arg(CHANNEL).arg(format!("one {}", hex(&place.name)));
+        let removed = self.link.call_within(REMOVAL, &command).await.map_err(|Away| NotRemoved { is_begun })?;
         Ok(removed == Value::Int(1))
     }
 
-    /// Removes everything of a tenant.
-    pub(super) async fn purge(&self, tenant: [u8; 8]) -> Result<(), Away> {
-        let mut connection = self.link.connection().ok_or(Away)?;
+    /// Removes everything of a tenant, and has the other services forget it.
+    pub(super) async fn purge(&self, tenant: [u8; 8]) -> Result<(), NotRemoved> {
+        let mut connection = self.link.connection().ok_or(NotRemoved { is_begun: false })?;
+        let begun = NotRemoved { is_begun: true };
         match timeout(PURGE, connection.remove_all(&format!("{}*", prefix(tenant)))).await {
-            Ok(Ok(())) => self.announce(format!("tenant {}", hex(&tenant))).await,
+            Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 self.link.lose(reason(&error));
-                Err(Away)
+                return Err(begun);
             }
-            Err(_) => Err(Away),
+            Err(_) => return Err(begun),
         }
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(CHANNEL).arg(format!("tenant {}", hex(&tenant)));
+        self.link.call_within(REMOVAL, &command).await.map(drop).map_err(|Away| begun)
     }
 
     /// Counts a request of a tenant. Nobody waits long for it, and being late says nothing of the documents.
@@ -234,10 +243,6 @@ impl Remote {
         self.link.uncounted.store(0, Ordering::Relaxed);
         Ok(count)
     }
-
-    async fn announce(&self, message: String) -> Result<(), Away> {
-        self.link.call(redis::cmd("PUBLISH").arg(CHANNEL).arg(message)).await.map(drop)
-    }
 }
 
 /// A lock that is held, or may be. Dropping it gives it back.
@@ -260,6 +265,9 @@ impl Ticket {
 /// back between the two would have it made twice.
 const TURN: &str = "local made = redis.call('GET', KEYS[1]) if made then return made end \
     if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end return 0";
+
+/// Removes a document and tells so in one step, since a service that was told of half would go on showing it.
+const REMOVE: &str = "local removed = redis.call('UNLINK', KEYS[1]) redis.call('PUBLISH', ARGV[1], ARGV[2]) return removed";
 
 /// The generic cell rate algorithm (ITU-T I.371, A.1) on microseconds of the clock of Redis. Kept is the time at which a tenant
 /// that sends evenly would send next; `ARGV[1]` is the time between two requests, `ARGV[2]` how far ahead of an even sender
@@ -319,8 +327,13 @@ impl Link {
 
     /// Sends a command and waits as long as patience goes.
     async fn call(&self, command: &Cmd) -> Result<Value, Away> {
+        self.call_within(self.patience, command).await
+    }
+
+    /// Sends a command and waits for a while.
+    async fn call_within(&self, patience: Duration, command: &Cmd) -> Result<Value, Away> {
         let mut connection = self.connection().ok_or(Away)?;
-        match trace::step("redis", &[], timeout(self.patience, connection.send(command))).await {
+        match trace::step("redis", &[], timeout(patience, connection.send(command))).await {
             Ok(Ok(value)) => {
                 let _at_zero = self.late.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |late| late.checked_sub(1));
                 Ok(value)

@@ -363,7 +363,9 @@ fn tls_with_an_acl_user() {
     assert_eq!(status(&server, 1), MADE);
     eventually("the document is in Redis", || redis.documents().len() == 1);
     let second = on(&url, &[("SKOLEDOK__CACHE__REDIS_CA_FILE", &authority)]);
-    assert_eq!(status(&second, 1), "skoledok; hit; detail=redis");
+    let found = second.post_json(RENDER, &letter(1));
+    assert!(found.header("cache-status").ends_with("detail=redis"), "{}", found.header("cache-status"));
+    assert_eq!(second.delete(found.header("content-location")).status, 204);
     assert_eq!(second.delete("/v1/documents").status, 204);
     let untrusting = unconnected(&url, &[], Stdio::null());
     std::thread::sleep(Duration::from_millis(500));
@@ -429,6 +431,8 @@ fn a_cluster_holds_documents_on_all_its_nodes() {
     });
     assert!(nodes.iter().all(|node| !node.documents().is_empty()), "each node has some");
     assert_eq!(status(&servers[1], 3), "skoledok; hit; detail=redis");
+    assert_eq!(servers[1].delete(&locations[3]).status, 204);
+    eventually("the other has forgotten it", || servers[0].get(&locations[3]).status == 404);
     assert_eq!(servers[1].delete("/v1/documents").status, 204);
     assert!(nodes.iter().all(|node| node.documents().is_empty()));
     eventually("both have forgotten all", || {
