@@ -154,6 +154,10 @@ pub enum Freshness {
     Unkept,
 }
 
+/// First byte of a label in the cache. A document can be fetched by its id after an upgrade, so what another version has
+/// written must not be read as ours: a change of [`Label`], or of what is in it, takes another number.
+const LABEL_VERSION: u8 = 1;
+
 /// What is known of a document without opening it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
@@ -185,6 +189,17 @@ impl Label {
             warnings: produced.warnings.len(),
             personal: cover.personal,
         }
+    }
+
+    /// As it lies in the cache.
+    fn write(&self) -> Result<Bytes, WorkError> {
+        postcard::to_extend(self, vec![LABEL_VERSION]).map(Bytes::from).map_err(|_| WorkError::Crashed)
+    }
+
+    /// Reads what `write` wrote; nothing when another version did.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (version, label) = bytes.split_first()?;
+        (*version == LABEL_VERSION).then(|| postcard::from_bytes(label).ok()).flatten()
     }
 }
 
@@ -327,7 +342,7 @@ async fn make(pool: &Pool, request: &Request) -> Result<New, ProduceError> {
             metrics::made(request.kind.slug(), began.elapsed());
             Ok(New {
                 is_text: label.format.is_text(),
-                label: postcard::to_stdvec(&label).map_err(|_| WorkError::Crashed)?.into(),
+                label: label.write()?,
                 body,
             })
         }
@@ -363,7 +378,7 @@ fn deliver(id: Option<Id>, stored: &Stored, source: Source) -> Result<Delivered,
 }
 
 fn read_label(label: &[u8]) -> Result<Label, Arc<ProduceError>> {
-    postcard::from_bytes(label).map_err(|_| Arc::new(WorkError::Crashed.into()))
+    Label::read(label).ok_or_else(|| Arc::new(WorkError::Crashed.into()))
 }
 
 /// SHA-256 of the PDF of the sample of each kind, as `sha256sum` writes it. `make golden` writes it anew.
@@ -401,4 +416,30 @@ pub fn self_test_of(engine: &Engine, kinds: &[Kind]) -> Result<(), ProduceError>
         produce(engine, Order { kind, body, options: Options::default() })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_of_another_version_is_none() {
+        let label = Label {
+            format: Format::Pdf,
+            pages: Some(2),
+            language: Language::Nb,
+            file_stem: "brev".to_owned(),
+            digest: [7; 32],
+            warnings: 3,
+            personal: true,
+        };
+        let written = label.write().expect("a label can be written");
+        assert_eq!(Label::read(&written), Some(label));
+        // Should this differ, labels have changed: `LABEL_VERSION` goes up with it.
+        assert_eq!(hex(&written), format!("01000102000462726576{}0301", "07".repeat(32)));
+        let mut other = written.to_vec();
+        other[0] += 1;
+        assert_eq!(Label::read(&other), None);
+        assert_eq!(Label::read(&[]), None);
+    }
 }
