@@ -227,7 +227,7 @@ pub struct Pipeline {
 struct Parts {
     pool: Pool,
     cache: Cache<ProduceError>,
-    /// Ids by a hash of the very bytes of a request, which saves the parsing of what came before.
+    /// Ids by a hash of the very bytes of a request, which saves the parsing of what was found before.
     known: moka::sync::Cache<Id, Id>,
 }
 
@@ -265,13 +265,19 @@ impl Pipeline {
             note_delivery(Source::Made);
             return Ok(Delivered { label, bytes: new.body, id: None, source: Source::Made, life: 0 });
         }
-        let id = identify(cache, known, &request)?;
+        let (id, unknown) = identify(cache, known, &request)?;
         let landed = match request.freshness {
             Freshness::Any => cache.get_or_make(&request.tenant, &id, make(pool, &request)).await?,
             Freshness::Anew | Freshness::Unkept => {
                 cache.put(&request.tenant, &id, make(pool, &request).await?).await
             }
         };
+        // Most documents are made once; what is found may be asked for again and again.
+        if let Some(bytes) = unknown
+            && landed.source != Source::Made
+        {
+            known.insert(bytes, id);
+        }
         note_delivery(landed.source);
         deliver(landed.is_kept.then_some(id), &landed.stored, landed.source)
     }
@@ -315,23 +321,22 @@ impl Pipeline {
 }
 
 /// The id of everything that the bytes depend on. The body counts in the canonical form of RFC 8785, so
-/// that neither white space nor the order of members matters.
+/// that neither white space nor the order of members matters. Beside it the hash of the very bytes, unless it is known already.
 fn identify(
     cache: &Cache<ProduceError>,
     known: &moka::sync::Cache<Id, Id>,
     request: &Request,
-) -> Result<Id, ProduceError> {
+) -> Result<(Id, Option<Id>), ProduceError> {
     let options = postcard::to_stdvec(&(request.kind, &request.options)).map_err(|_| WorkError::Crashed)?;
     let bytes = cache.id(&request.tenant, &[b"the very bytes", &options, &request.body]);
     if let Some(id) = known.get(&bytes) {
-        return Ok(id);
+        return Ok((id, None));
     }
     let body = validate::read_json(&request.body)?;
     let mut canonical = Vec::with_capacity(request.body.len());
     canonical::write(&body, &mut canonical).map_err(|_| WorkError::Crashed)?;
     let id = cache.id(&request.tenant, &[render::identity().as_bytes(), &options, &canonical]);
-    known.insert(bytes, id);
-    Ok(id)
+    Ok((id, Some(bytes)))
 }
 
 async fn make(pool: &Pool, request: &Request) -> Result<New, ProduceError> {
