@@ -416,7 +416,7 @@ mod tests {
         Cache::start(Settings {
             key: Zeroizing::new([7; 32]),
             memory: mib << 20,
-            life: Duration::from_secs(3600),
+            life: Duration::from_hours(1),
             largest: 8 << 20,
             redis: None,
         })
