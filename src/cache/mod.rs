@@ -16,7 +16,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use moka::policy::EvictionPolicy;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
@@ -24,7 +26,7 @@ use crate::tenant::Tenant;
 use flight::Flights;
 pub use key::Id;
 use key::{Keys, Place};
-use remote::{Away, Remote, Removed, Ticket, Turn};
+use remote::{Remote, Removed, Ticket, Turn};
 pub use stored::Stored;
 pub use tally::{Count, Tally};
 use target::Target;
@@ -38,7 +40,7 @@ pub struct Settings {
     pub memory: u64,
     /// How long a document is kept.
     pub life: Duration,
-    /// Largest document that is kept, in bytes.
+    /// Largest document that is kept, in bytes; in memory one that is larger than that is not.
     pub largest: usize,
     /// Redis behind the memory.
     pub redis: Option<RedisSettings>,
@@ -65,7 +67,10 @@ pub struct SettingsError(#[source] redis::RedisError);
 /// Redis can not be reached, so what lies there can not be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Redis is away, and may still hold what was to be removed")]
-pub struct NotRemoved;
+pub struct NotRemoved {
+    /// Whether some of it, or all, may be gone nevertheless.
+    pub is_begun: bool,
+}
 
 /// Where a document came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,12 +108,25 @@ pub struct New {
     pub is_text: bool,
 }
 
-type Landing<E> = Result<(Arc<Stored>, Source), Arc<E>>;
+/// A document that was found or made.
+#[derive(Clone)]
+pub struct Landed {
+    /// The document.
+    pub stored: Arc<Stored>,
+    /// Where it came from.
+    pub source: Source,
+    /// Whether it can be fetched again, as far as anybody can tell.
+    pub is_kept: bool,
+}
+
+type Landing<E> = Result<Landed, Arc<E>>;
 
 /// The cache. `E` is why a document could not be made.
 pub struct Cache<E> {
     keys: Keys,
-    memory: Option<moka::sync::Cache<[u8; 32], Arc<Stored>>>,
+    memory: Option<Memory>,
+    /// Bytes of memory; what is heavier does not go in.
+    room: u64,
     remote: Option<Arc<Remote>>,
     flights: Flights<[u8; 32], Landing<E>>,
     life: Duration,
@@ -127,6 +145,8 @@ impl<E: Send + Sync + 'static> Cache<E> {
                 .max_capacity(settings.memory)
                 .weigher(|_, stored: &Arc<Stored>| stored.weight())
                 .time_to_live(settings.life)
+                // A place that was told is to be good for a while: what came last goes last. The default refuses what is new.
+                .eviction_policy(EvictionPolicy::lru())
                 .build()
         });
         let lock = settings.redis.as_ref().map_or(Duration::ZERO, |redis| redis.lock);
@@ -146,6 +166,7 @@ impl<E: Send + Sync + 'static> Cache<E> {
         Ok(Self {
             keys: Keys::derive(&settings.key),
             memory,
+            room: settings.memory,
             remote,
             flights: Flights::new(),
             life: settings.life,
@@ -198,21 +219,15 @@ impl<E: Send + Sync + 'static> Cache<E> {
     {
         let place = self.keys.place(tenant, id);
         if let Some(stored) = self.recall(&place) {
-            return Ok((stored, Source::Memory));
+            return Ok(Landed::found(stored, Source::Memory));
         }
         let (landing, own) = self.flights.join(place.name, self.fetch_or_make(place, make)).await;
-        landing.map(|(stored, source)| (stored, if own { source } else { Source::Shared }))
+        landing.map(|landed| if own { landed } else { Landed { source: Source::Shared, ..landed } })
     }
 
-    /// Keeps a document in place of one that may be there, unless it is too large.
-    pub fn put(&self, tenant: &Tenant, id: &Id, new: New) -> Arc<Stored> {
-        self.keep(self.keys.place(tenant, id), new, None)
-    }
-
-    /// Whether a document of this size is kept.
-    #[must_use]
-    pub fn takes(&self, body: usize) -> bool {
-        self.keeps() && body <= self.largest
+    /// Keeps a document in place of one that may be there, if there is room for it.
+    pub async fn put(&self, tenant: &Tenant, id: &Id, new: New) -> Landed {
+        self.keep(self.keys.place(tenant, id), new, None).await
     }
 
     /// Removes a document here and in Redis, and has the other services forget it; whether there was one.
@@ -221,12 +236,13 @@ impl<E: Send + Sync + 'static> Cache<E> {
     /// When Redis is away.
     pub async fn remove(&self, tenant: &Tenant, id: &Id) -> Result<bool, NotRemoved> {
         let place = self.keys.place(tenant, id);
-        let here = self.memory.as_ref().and_then(|memory| memory.remove(&place.name)).is_some();
-        let there = match &self.remote {
-            Some(remote) => remote.remove(&place).await.map_err(|Away| NotRemoved)?,
-            None => false,
-        };
-        Ok(here || there)
+        let removed = Removed::One(place.name);
+        let here = self.forget(removed);
+        let Some(remote) = &self.remote else { return Ok(here) };
+        let there = remote.remove(&place).await;
+        // Somebody who found it in Redis meanwhile has put it back.
+        let here = self.forget(removed) || here;
+        there.map(|there| there || here).map_err(|error| NotRemoved { is_begun: error.is_begun || here })
     }
 
     /// Removes all documents of a tenant, like [`Self::remove`].
@@ -235,13 +251,17 @@ impl<E: Send + Sync + 'static> Cache<E> {
     /// When Redis is away.
     pub async fn purge(&self, tenant: &Tenant) -> Result<(), NotRemoved> {
         let tag = self.keys.tenant(tenant);
-        if let Some(memory) = &self.memory {
-            forget(memory, Removed::Tenant(tag));
-        }
-        match &self.remote {
-            Some(remote) => remote.purge(tag).await.map_err(|Away| NotRemoved),
-            None => Ok(()),
-        }
+        let removed = Removed::Tenant(tag);
+        let here = self.forget(removed);
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let there = remote.purge(tag).await;
+        let here = self.forget(removed) || here;
+        there.map_err(|error| NotRemoved { is_begun: error.is_begun || here })
+    }
+
+    /// Forgets here what was removed; whether there was something.
+    fn forget(&self, removed: Removed) -> bool {
+        self.memory.as_ref().is_some_and(|memory| forget(memory, removed))
     }
 
     fn recall(&self, place: &Place) -> Option<Arc<Stored>> {
@@ -260,22 +280,20 @@ impl<E: Send + Sync + 'static> Cache<E> {
             tracing::warn!("a value in Redis does not open: it was changed, or sealed under another key");
         }
         let stored = Arc::new(stored.filter(|stored| stored.until > now())?);
-        if let Some(memory) = &self.memory {
-            memory.insert(place.name, Arc::clone(&stored));
-        }
+        self.remember(place, &stored);
         Some(stored)
     }
 
     async fn fetch_or_make(&self, place: Place, make: impl Future<Output = Result<New, E>>) -> Landing<E> {
         if let Some(stored) = self.fetch(&place).await {
-            return Ok((stored, Source::Redis));
+            return Ok(Landed::found(stored, Source::Redis));
         }
         let lock = match self.await_turn(&place).await {
             Ok(lock) => lock,
-            Err(stored) => return Ok((stored, Source::Shared)),
+            Err(stored) => return Ok(Landed::found(stored, Source::Shared)),
         };
         let new = make.await.map_err(Arc::new)?;
-        Ok((self.keep(place, new, lock), Source::Made))
+        Ok(self.keep(place, new, lock).await)
     }
 
     /// Waits while another service makes the same. Then the document is to be made here, with a lock if
@@ -301,21 +319,49 @@ impl<E: Send + Sync + 'static> Cache<E> {
         }
     }
 
-    fn keep(&self, place: Place, new: New, lock: Option<Ticket>) -> Arc<Stored> {
+    /// Keeps what was made. Only when it is not in memory does this wait until it is in Redis.
+    async fn keep(&self, place: Place, new: New, lock: Option<Ticket>) -> Landed {
         let until = now().saturating_add(self.life.as_secs());
         let stored = Arc::new(Stored { label: new.label, body: new.body, until, tenant: place.tenant });
-        if !self.takes(stored.body.len()) {
-            return stored;
+        let mut is_kept = false;
+        if stored.body.len() <= self.largest {
+            is_kept = self.remember(&place, &stored);
+            let writing = self.write(place, &stored, new.is_text, lock);
+            if !is_kept && let Some(writing) = writing {
+                is_kept = writing.await.unwrap_or(false);
+            }
         }
-        if let Some(memory) = &self.memory {
-            memory.insert(place.name, Arc::clone(&stored));
+        Landed { stored, source: Source::Made, is_kept }
+    }
+
+    /// Keeps a document in memory, if there is one that is large enough.
+    fn remember(&self, place: &Place, stored: &Arc<Stored>) -> bool {
+        let Some(memory) = &self.memory else { return false };
+        let has_room = u64::from(stored.weight()) <= self.room;
+        if has_room {
+            memory.insert(place.name, Arc::clone(stored));
         }
-        if let Some(remote) = &self.remote {
-            let (keys, value) = (self.keys.clone(), Arc::clone(&stored));
-            let value = move || seal::seal(&keys, &place, &value.encode(new.is_text));
-            remote.put(place, self.life, value, lock);
-        }
-        stored
+        has_room
+    }
+
+    /// Begins to write a document to Redis, and tells whether it came there to whom waits for that.
+    fn write(
+        &self,
+        place: Place,
+        stored: &Arc<Stored>,
+        is_text: bool,
+        lock: Option<Ticket>,
+    ) -> Option<JoinHandle<bool>> {
+        let remote = self.remote.as_ref()?;
+        let (keys, value) = (self.keys.clone(), Arc::clone(stored));
+        let value = move || seal::seal(&keys, &place, &value.encode(is_text));
+        remote.put(place, self.life, value, lock)
+    }
+}
+
+impl Landed {
+    fn found(stored: Arc<Stored>, source: Source) -> Self {
+        Self { stored, source, is_kept: true }
     }
 }
 
@@ -330,17 +376,22 @@ async fn follow(memory: Option<Memory>, mut told: mpsc::Receiver<Removed>) {
     }
 }
 
-fn forget(memory: &Memory, removed: Removed) {
+/// Forgets what was removed; whether there was something, as far as that is known.
+fn forget(memory: &Memory, removed: Removed) -> bool {
     match removed {
-        Removed::One(name) => memory.invalidate(&name),
+        Removed::One(name) => memory.remove(&name).is_some(),
         Removed::Tenant(tenant) => {
             let of_tenant: Vec<_> =
                 memory.iter().filter(|(_, stored)| stored.tenant == tenant).map(|(name, _)| name).collect();
-            for name in of_tenant {
-                memory.invalidate(&*name);
+            for name in &of_tenant {
+                memory.invalidate(&**name);
             }
+            !of_tenant.is_empty()
         }
-        Removed::Anything => memory.invalidate_all(),
+        Removed::Anything => {
+            memory.invalidate_all();
+            false
+        }
     }
 }
 
@@ -354,4 +405,52 @@ impl Stored {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cache with so many MiB of memory and no Redis.
+    fn in_memory(mib: u64) -> Cache<()> {
+        Cache::start(Settings {
+            key: Zeroizing::new([7; 32]),
+            memory: mib << 20,
+            life: Duration::from_hours(1),
+            largest: 8 << 20,
+            redis: None,
+        })
+        .expect("there is no URL that could be wrong")
+    }
+
+    fn document(length: usize) -> New {
+        New { label: Bytes::from_static(b"label"), body: vec![7; length].into(), is_text: false }
+    }
+
+    #[tokio::test]
+    async fn a_document_that_was_just_made_is_found_when_the_memory_is_full() {
+        let (cache, tenant) = (in_memory(1), Tenant::local());
+        for number in 0..200_u8 {
+            let id = cache.id(&tenant, &[&[number]]);
+            let made = cache.get_or_make(&tenant, &id, async { Ok(document(40_000)) }).await;
+            assert!(made.is_ok());
+            if let Some(memory) = &cache.memory {
+                memory.run_pending_tasks();
+            }
+            assert!(cache.get(&tenant, &id).await.is_some(), "number {number}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_than_the_memory_is_not_said_to_be_kept() {
+        let (cache, tenant) = (in_memory(1), Tenant::local());
+        for (length, is_kept) in [(1_000_000_usize, true), (1 << 20, false), (2 << 20, false), (9 << 20, false)] {
+            let id = cache.id(&tenant, &[&length.to_le_bytes()]);
+            assert_eq!(cache.put(&tenant, &id, document(length)).await.is_kept, is_kept, "{length} bytes");
+            if let Some(memory) = &cache.memory {
+                memory.run_pending_tasks();
+            }
+            assert_eq!(cache.get(&tenant, &id).await.is_some(), is_kept, "{length} bytes");
+        }
+    }
 }

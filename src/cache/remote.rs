@@ -1,8 +1,8 @@
 //! Redis behind the memory: shared by the services of one installation, and never to be relied on.
 //!
-//! A keeper holds the connection. When a command fails or three in a row are late, the connection is
-//! dropped, one warning is logged, and from then on Redis costs nothing, until the keeper, trying on in
-//! the background, gets an answer in time again.
+//! A keeper holds the connection. When a command fails or too many are late, the connection is dropped,
+//! one warning is logged, and from then on Redis costs nothing, until the keeper, trying on in the
+//! background, gets an answer in time again. One that is soon lost again is tried ever less often.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -12,26 +12,36 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::StreamExt;
+use redis::aio::PubSub;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use tokio::sync::{Notify, Semaphore, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval, sleep, timeout};
 
+use super::NotRemoved;
 use super::key::Place;
 use super::tally::Count;
 use super::target::{Connection, Target};
 use crate::document::{hex, unhex};
 use crate::telemetry::trace;
 
-/// Late answers in a row after which Redis is left alone.
-const LATE: u32 = 3;
+/// What a late answer counts; one in time takes one off.
+const LATE: u32 = 4;
+/// The count at which Redis is left alone: three late answers in a row, or about a fifth of all in the long run.
+const TOO_LATE: u32 = 3 * LATE;
 /// Requests in a row that were not counted, after which this is told.
 const UNCOUNTED: u32 = 20;
-/// Longest that connecting may take; nobody waits for it.
+/// Longest that connecting may take, and an answer of a connection that listens; nobody waits for either.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Pause after a failed attempt to connect: the first, and the longest.
+/// How long a connection has to last until Redis is believed to be well, if no answer was late of late. One that answers
+/// `PING` in time may still take too long over documents.
+const PROOF: Duration = Duration::from_secs(10);
+/// Pause before connecting again: the first, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often a silent connection is asked whether it lives.
 const PULSE: Duration = Duration::from_secs(1);
+/// Longest that removing a document may take: who wants that would rather wait than be told that nobody knows.
+const REMOVAL: Duration = Duration::from_secs(1);
 /// Longest that purging a tenant may take.
 const PURGE: Duration = Duration::from_secs(30);
 /// Writes under way; beyond them a document is not written.
@@ -87,6 +97,7 @@ struct Link {
     patience: Duration,
     connection: RwLock<Option<Connection>>,
     lost: Notify,
+    /// How late answers have been, see [`LATE`].
     late: AtomicU32,
     /// Whether the warning has been given that Redis is away.
     told: AtomicBool,
@@ -116,7 +127,7 @@ impl Remote {
 
     /// Whether Redis answers and takes what it is given.
     pub(super) fn is_well(&self) -> bool {
-        self.link.connection().is_some() && !self.link.refuses.load(Ordering::Relaxed)
+        self.link.is_connected() && !self.link.refuses.load(Ordering::Relaxed)
     }
 
     /// What lies at a place.
@@ -131,64 +142,80 @@ impl Remote {
         }
     }
 
-    /// Puts a value at a place for some milliseconds, in the background, and gives a lock back after it.
+    /// Puts a value at a place for some milliseconds, in the background, and gives a lock back after it. Who waits for it
+    /// learns whether it lies there; nothing when it is not even tried.
     pub(super) fn put(
         &self,
         place: Place,
         life: Duration,
         value: impl FnOnce() -> Option<Vec<u8>> + Send + 'static,
         lock: Option<Ticket>,
-    ) {
-        let Ok(permit) = Arc::clone(&self.writes).try_acquire_owned() else { return };
+    ) -> Option<JoinHandle<bool>> {
+        if !self.link.is_connected() {
+            return None;
+        }
+        let permit = Arc::clone(&self.writes).try_acquire_owned().ok()?;
         let link = Arc::clone(&self.link);
-        tokio::spawn(async move {
-            let _permit = permit;
-            if let Some(value) = value() {
-                let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1);
-                // A document that is not written is made again; the link tells why.
-                let _away = link.write(redis::cmd("SET").arg(key(&place)).arg(value).arg("PX").arg(life)).await;
-            }
-            drop(lock);
-        });
+        Some(tokio::spawn(async move {
+            let (_permit, _lock) = (permit, lock);
+            let Some(value) = value() else { return false };
+            let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1);
+            // A document that is not written is made again; the link tells why.
+            link.write(redis::cmd("SET").arg(key(&place)).arg(value).arg("PX").arg(life)).await.is_ok()
+        }))
     }
 
     /// Tries to become the one service that makes a document.
     pub(super) async fn turn(&self, place: &Place) -> Turn {
         let mut token = [0; 16];
+        let Some(connection) = self.link.connection() else { return Turn::Unknown };
         if getrandom::fill(&mut token).is_err() {
             return Turn::Unknown;
         }
-        let token = hex(&token);
+        // Held before anybody knows that it is ours: should the caller leave meanwhile, or the answer come late, the lock that
+        // Redis may have given is given back behind the command.
+        let ticket = Ticket { connection, place: *place, token: hex(&token) };
         let life = u64::try_from(self.settings.lock.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut command = redis::cmd("EVAL");
-        command.arg(TURN).arg(2).arg(key(place)).arg(lock_key(place)).arg(&token).arg(life);
+        command.arg(TURN).arg(2).arg(key(place)).arg(lock_key(place)).arg(&ticket.token).arg(life);
         match self.link.write(&command).await {
-            Ok(Value::Int(1)) => Turn::Ours(Ticket { link: Arc::clone(&self.link), place: *place, token }),
-            Ok(Value::Int(_)) => Turn::Theirs,
-            Ok(Value::BulkString(value)) => Turn::Made(value),
-            // Should the command have come through late, the lock ends by itself.
+            Ok(Value::Int(1)) => Turn::Ours(ticket),
+            Ok(Value::Int(_)) => {
+                ticket.void();
+                Turn::Theirs
+            }
+            Ok(Value::BulkString(value)) => {
+                ticket.void();
+                Turn::Made(value)
+            }
             Ok(_) | Err(Away) => Turn::Unknown,
         }
     }
 
-    /// Removes what lies at a place; whether there was something.
-    pub(super) async fn remove(&self, place: &Place) -> Result<bool, Away> {
-        let removed = self.link.call(redis::cmd("UNLINK").arg(key(place))).await?;
-        self.announce(format!("one {}", hex(&place.name))).await?;
+    /// Removes what lies at a place, and has the other services forget it; whether there was something.
+    pub(super) async fn remove(&self, place: &Place) -> Result<bool, NotRemoved> {
+        let is_begun = self.link.is_connected();
+        let mut command = redis::cmd("EVAL");
+        command.arg(REMOVE).arg(1).arg(key(place)).arg(CHANNEL).arg(format!("one {}", hex(&place.name)));
+        let removed = self.link.call_within(REMOVAL, &command).await.map_err(|Away| NotRemoved { is_begun })?;
         Ok(removed == Value::Int(1))
     }
 
-    /// Removes everything of a tenant.
-    pub(super) async fn purge(&self, tenant: [u8; 8]) -> Result<(), Away> {
-        let mut connection = self.link.connection().ok_or(Away)?;
+    /// Removes everything of a tenant, and has the other services forget it.
+    pub(super) async fn purge(&self, tenant: [u8; 8]) -> Result<(), NotRemoved> {
+        let mut connection = self.link.connection().ok_or(NotRemoved { is_begun: false })?;
+        let begun = NotRemoved { is_begun: true };
         match timeout(PURGE, connection.remove_all(&format!("{}*", prefix(tenant)))).await {
-            Ok(Ok(())) => self.announce(format!("tenant {}", hex(&tenant))).await,
+            Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 self.link.lose(reason(&error));
-                Err(Away)
+                return Err(begun);
             }
-            Err(_) => Err(Away),
+            Err(_) => return Err(begun),
         }
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(CHANNEL).arg(format!("tenant {}", hex(&tenant)));
+        self.link.call_within(REMOVAL, &command).await.map(drop).map_err(|Away| begun)
     }
 
     /// Counts a request of a tenant. Nobody waits long for it, and being late says nothing of the documents.
@@ -216,23 +243,32 @@ impl Remote {
         self.link.uncounted.store(0, Ordering::Relaxed);
         Ok(count)
     }
-
-    async fn announce(&self, message: String) -> Result<(), Away> {
-        self.link.call(redis::cmd("PUBLISH").arg(CHANNEL).arg(message)).await.map(drop)
-    }
 }
 
-/// A held lock. Dropping it gives it back.
+/// A lock that is held, or may be. Dropping it gives it back.
 pub(super) struct Ticket {
-    link: Arc<Link>,
+    /// The one on which it was asked for, so that giving it back comes after.
+    connection: Connection,
     place: Place,
+    /// Empty when there is nothing to give back.
     token: String,
+}
+
+impl Ticket {
+    /// The lock was not given.
+    fn void(mut self) {
+        self.token.clear();
+    }
 }
 
 /// The document, or 1 and the lock, or 0. One step, since a service that puts a document and gives the lock
 /// back between the two would have it made twice.
 const TURN: &str = "local made = redis.call('GET', KEYS[1]) if made then return made end \
     if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end return 0";
+
+/// Removes a document and tells so in one step, since a service that was told of half would go on showing it.
+const REMOVE: &str =
+    "local removed = redis.call('UNLINK', KEYS[1]) redis.call('PUBLISH', ARGV[1], ARGV[2]) return removed";
 
 /// The generic cell rate algorithm (ITU-T I.371, A.1) on microseconds of the clock of Redis. Kept is the time at which a tenant
 /// that sends evenly would send next; `ARGV[1]` is the time between two requests, `ARGV[2]` how far ahead of an even sender
@@ -249,12 +285,15 @@ const UNLOCK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let (link, key, token) = (Arc::clone(&self.link), lock_key(&self.place), std::mem::take(&mut self.token));
+        if self.token.is_empty() {
+            return;
+        }
+        let (mut connection, mut command) = (self.connection.clone(), redis::cmd("EVAL"));
+        command.arg(UNLOCK).arg(1).arg(lock_key(&self.place)).arg(&self.token);
         // Without a runtime the service is stopping, and the lock ends by itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let _away = link.call(redis::cmd("EVAL").arg(UNLOCK).arg(1).arg(key).arg(token)).await;
-            });
+            // Nobody waits for it, so being late says nothing.
+            runtime.spawn(async move { connection.send(&command).await });
         }
     }
 }
@@ -262,6 +301,10 @@ impl Drop for Ticket {
 impl Link {
     fn connection(&self) -> Option<Connection> {
         self.connection.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.connection.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn set(&self, connection: Option<Connection>) {
@@ -285,10 +328,15 @@ impl Link {
 
     /// Sends a command and waits as long as patience goes.
     async fn call(&self, command: &Cmd) -> Result<Value, Away> {
+        self.call_within(self.patience, command).await
+    }
+
+    /// Sends a command and waits for a while.
+    async fn call_within(&self, patience: Duration, command: &Cmd) -> Result<Value, Away> {
         let mut connection = self.connection().ok_or(Away)?;
-        match trace::step("redis", &[], timeout(self.patience, connection.send(command))).await {
+        match trace::step("redis", &[], timeout(patience, connection.send(command))).await {
             Ok(Ok(value)) => {
-                self.late.store(0, Ordering::Relaxed);
+                let _at_zero = self.late.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |late| late.checked_sub(1));
                 Ok(value)
             }
             Ok(Err(error)) if refuses(&error) => {
@@ -302,7 +350,7 @@ impl Link {
                 Err(Away)
             }
             Err(_) => {
-                if self.late.fetch_add(1, Ordering::Relaxed) + 1 >= LATE {
+                if self.late.fetch_add(LATE, Ordering::Relaxed) + LATE >= TOO_LATE {
                     self.lose("it answers too late");
                 }
                 Err(Away)
@@ -338,18 +386,14 @@ impl Link {
                 Ok(connection) => {
                     self.late.store(0, Ordering::Relaxed);
                     self.set(Some(connection));
-                    if self.told.swap(false, Ordering::Relaxed) {
-                        tracing::info!("Redis answers again");
+                    if self.watch().await {
+                        pause = PAUSE.0;
                     }
-                    pause = PAUSE.0;
-                    self.watch().await;
                 }
-                Err(why) => {
-                    self.tell(&why);
-                    sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE.1);
-                }
+                Err(why) => self.tell(&why),
             }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE.1);
         }
     }
 
@@ -364,8 +408,9 @@ impl Link {
         pong.map(|_| connection).map_err(|error| reason(&error).to_owned())
     }
 
-    /// Returns when the connection is lost.
-    async fn watch(&self) {
+    /// Returns when the connection is lost; whether it was a good one until then.
+    async fn watch(&self) -> bool {
+        let (since, mut is_proved) = (Instant::now(), false);
         loop {
             tokio::select! {
                 () = self.lost.notified() => {}
@@ -374,36 +419,56 @@ impl Link {
                     let _away = self.call(&redis::cmd("PING")).await;
                 }
             }
-            if self.connection().is_none() {
-                return;
+            if !self.is_connected() {
+                return is_proved;
+            }
+            if !is_proved && since.elapsed() >= PROOF && self.late.load(Ordering::Relaxed) == 0 {
+                is_proved = true;
+                if self.told.swap(false, Ordering::Relaxed) {
+                    tracing::info!("Redis answers again");
+                }
             }
         }
     }
 
-    /// Listens to what other services remove. After a gap nobody knows what was missed.
+    /// Listens to what other services remove. Until it listens, and after a gap, nobody knows what was missed.
     async fn listen(self: Arc<Self>, removed: mpsc::Sender<Removed>) {
         let mut pause = PAUSE.0;
-        let mut first = true;
         while !removed.is_closed() {
             if let Ok(Ok(mut listener)) = timeout(CONNECT, self.target.listen()).await
                 && let Ok(Ok(())) = timeout(CONNECT, listener.subscribe(CHANNEL)).await
             {
                 pause = PAUSE.0;
-                if !std::mem::take(&mut first) && removed.send(Removed::Anything).await.is_err() {
+                if removed.send(Removed::Anything).await.is_err() {
                     return;
                 }
-                let mut messages = listener.on_message();
-                while let Some(message) = messages.next().await {
-                    let Some(what) = message.get_payload::<String>().ok().and_then(|text| Removed::parse(&text)) else {
-                        continue;
-                    };
-                    if removed.send(what).await.is_err() {
-                        return;
-                    }
-                }
+                hear(listener, &removed).await;
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+}
+
+/// Hands on what other services tell, until the connection ends. One whose other end has gone without a word looks as if
+/// there were nothing to tell, so it is asked whether it lives.
+async fn hear(listener: PubSub, removed: &mpsc::Sender<Removed>) {
+    let (mut questions, mut messages) = listener.split();
+    let mut pulse = interval(PULSE);
+    loop {
+        tokio::select! {
+            message = messages.next() => {
+                let Some(message) = message else { return };
+                let what = message.get_payload::<String>().ok().and_then(|text| Removed::parse(&text));
+                if let Some(what) = what && removed.send(what).await.is_err() {
+                    return;
+                }
+            }
+            _ = pulse.tick() => {
+                if !matches!(timeout(CONNECT, questions.ping::<Value>()).await, Ok(Ok(_))) {
+                    return;
+                }
+            }
         }
     }
 }

@@ -7,12 +7,12 @@ use poem_openapi::param::Path;
 use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
-use super::caller::{Caller, ToAdminister, ToRender};
+use super::caller::{Caller, Line, ToAdminister, ToRender};
 use super::failure::{Failure, OfPurge, OfRemoval, OfStored};
 use super::problem::Problem;
 use super::representation::{self, CacheStatus};
 use crate::audit::Audit;
-use crate::cache::Id;
+use crate::cache::{Id, NotRemoved};
 use crate::document::hex;
 use crate::pipeline::{Delivered, Freshness, Pipeline};
 
@@ -104,11 +104,10 @@ impl StoredApi {
         // The log names a document by its digest, as when it was made; in Redis alone it may be gone by now.
         let digest = self.pipeline.digest(tenant, &id).await.map(|digest| hex(&digest));
         let line = caller.line(&self.audit)?;
-        match self.pipeline.cache().remove(tenant, &id).await {
-            Ok(true) => {
-                line.write("remove document", digest.as_deref().unwrap_or("-"), "removed");
-                Ok(Removed::Removed)
-            }
+        let removed = self.pipeline.cache().remove(tenant, &id).await;
+        note(line, "remove document", digest.as_deref().unwrap_or("-"), removed);
+        match removed {
+            Ok(true) => Ok(Removed::Removed),
             Ok(false) => Err(Problem::no_document().into()),
             Err(error) => Err(Problem::not_removed(error).into()),
         }
@@ -118,13 +117,18 @@ impl StoredApi {
     #[oai(path = "/", method = "delete", operation_id = "delete_documents")]
     async fn purge(&self, caller: Caller<ToAdminister>) -> Result<Removed, Failure<OfPurge>> {
         let line = caller.line(&self.audit)?;
-        match self.pipeline.cache().purge(&caller.principal.tenant).await {
-            Ok(()) => {
-                line.write("remove all documents", "-", "removed");
-                Ok(Removed::Removed)
-            }
-            Err(error) => Err(Problem::not_removed(error).into()),
-        }
+        let removed = self.pipeline.cache().purge(&caller.principal.tenant).await;
+        note(line, "remove all documents", "-", removed.map(|()| true));
+        removed.map(|()| Removed::Removed).map_err(|error| Problem::not_removed(error).into())
+    }
+}
+
+/// Notes that something was removed, or that it may be gone though nobody can say so.
+fn note(line: Line<'_>, action: &str, object: &str, removed: Result<bool, NotRemoved>) {
+    match removed {
+        Ok(true) => line.write(action, object, "removed"),
+        Err(NotRemoved { is_begun: true }) => line.write(action, object, "not confirmed"),
+        Ok(false) | Err(NotRemoved { is_begun: false }) => {}
     }
 }
 

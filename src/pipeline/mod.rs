@@ -154,6 +154,10 @@ pub enum Freshness {
     Unkept,
 }
 
+/// First byte of a label in the cache. A document can be fetched by its id after an upgrade, so what another version has
+/// written must not be read as ours: a change of [`Label`], or of what is in it, takes another number.
+const LABEL_VERSION: u8 = 1;
+
 /// What is known of a document without opening it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
@@ -186,6 +190,17 @@ impl Label {
             personal: cover.personal,
         }
     }
+
+    /// As it lies in the cache.
+    fn write(&self) -> Result<Bytes, WorkError> {
+        postcard::to_extend(self, vec![LABEL_VERSION]).map(Bytes::from).map_err(|_| WorkError::Crashed)
+    }
+
+    /// Reads what `write` wrote; nothing when another version did.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (version, label) = bytes.split_first()?;
+        (*version == LABEL_VERSION).then(|| postcard::from_bytes(label).ok()).flatten()
+    }
 }
 
 /// A document on its way to the caller.
@@ -212,7 +227,7 @@ pub struct Pipeline {
 struct Parts {
     pool: Pool,
     cache: Cache<ProduceError>,
-    /// Ids by a hash of the very bytes of a request, which saves the parsing of what came before.
+    /// Ids by a hash of the very bytes of a request, which saves the parsing of what was found before.
     known: moka::sync::Cache<Id, Id>,
 }
 
@@ -250,15 +265,19 @@ impl Pipeline {
             note_delivery(Source::Made);
             return Ok(Delivered { label, bytes: new.body, id: None, source: Source::Made, life: 0 });
         }
-        let id = identify(cache, known, &request)?;
-        let (stored, source) = match request.freshness {
+        let (id, unknown) = identify(cache, known, &request)?;
+        let landed = match request.freshness {
             Freshness::Any => cache.get_or_make(&request.tenant, &id, make(pool, &request)).await?,
-            Freshness::Anew | Freshness::Unkept => {
-                (cache.put(&request.tenant, &id, make(pool, &request).await?), Source::Made)
-            }
+            Freshness::Anew | Freshness::Unkept => cache.put(&request.tenant, &id, make(pool, &request).await?).await,
         };
-        note_delivery(source);
-        deliver(cache, id, &stored, source)
+        // Most documents are made once; what is found may be asked for again and again.
+        if let Some(bytes) = unknown
+            && landed.source != Source::Made
+        {
+            known.insert(bytes, id);
+        }
+        note_delivery(landed.source);
+        deliver(landed.is_kept.then_some(id), &landed.stored, landed.source)
     }
 
     /// The SHA-256 of a document that was made before, for its tenant.
@@ -269,10 +288,9 @@ impl Pipeline {
 
     /// A document that was made before, for its tenant.
     pub async fn find(&self, tenant: &Tenant, id: &Id) -> Option<Delivered> {
-        let cache = &self.parts.cache;
-        let (stored, source) = cache.get(tenant, id).await?;
+        let (stored, source) = self.parts.cache.get(tenant, id).await?;
         note_delivery(source);
-        deliver(cache, *id, &stored, source).ok()
+        deliver(Some(*id), &stored, source).ok()
     }
 
     /// Makes the mark in a signature field in one of the workers: a PDF of one page.
@@ -301,23 +319,22 @@ impl Pipeline {
 }
 
 /// The id of everything that the bytes depend on. The body counts in the canonical form of RFC 8785, so
-/// that neither white space nor the order of members matters.
+/// that neither white space nor the order of members matters. Beside it the hash of the very bytes, unless it is known already.
 fn identify(
     cache: &Cache<ProduceError>,
     known: &moka::sync::Cache<Id, Id>,
     request: &Request,
-) -> Result<Id, ProduceError> {
+) -> Result<(Id, Option<Id>), ProduceError> {
     let options = postcard::to_stdvec(&(request.kind, &request.options)).map_err(|_| WorkError::Crashed)?;
     let bytes = cache.id(&request.tenant, &[b"the very bytes", &options, &request.body]);
     if let Some(id) = known.get(&bytes) {
-        return Ok(id);
+        return Ok((id, None));
     }
     let body = validate::read_json(&request.body)?;
     let mut canonical = Vec::with_capacity(request.body.len());
     canonical::write(&body, &mut canonical).map_err(|_| WorkError::Crashed)?;
     let id = cache.id(&request.tenant, &[render::identity().as_bytes(), &options, &canonical]);
-    known.insert(bytes, id);
-    Ok(id)
+    Ok((id, Some(bytes)))
 }
 
 async fn make(pool: &Pool, request: &Request) -> Result<New, ProduceError> {
@@ -326,11 +343,7 @@ async fn make(pool: &Pool, request: &Request) -> Result<New, ProduceError> {
     match trace::step("render", &[("skoledok.kind", request.kind.slug())], work).await? {
         (Answer::Produced(label), body) => {
             metrics::made(request.kind.slug(), began.elapsed());
-            Ok(New {
-                is_text: label.format.is_text(),
-                label: postcard::to_stdvec(&label).map_err(|_| WorkError::Crashed)?.into(),
-                body,
-            })
+            Ok(New { is_text: label.format.is_text(), label: label.write()?, body })
         }
         _ => Err(WorkError::Crashed.into()),
     }
@@ -353,23 +366,12 @@ fn note_delivery(source: Source) {
     trace::note("skoledok.source", source.name());
 }
 
-fn deliver(
-    cache: &Cache<ProduceError>,
-    id: Id,
-    stored: &Stored,
-    source: Source,
-) -> Result<Delivered, Arc<ProduceError>> {
-    Ok(Delivered {
-        label: read_label(&stored.label)?,
-        bytes: stored.body.clone(),
-        id: cache.takes(stored.body.len()).then_some(id),
-        source,
-        life: stored.life(),
-    })
+fn deliver(id: Option<Id>, stored: &Stored, source: Source) -> Result<Delivered, Arc<ProduceError>> {
+    Ok(Delivered { label: read_label(&stored.label)?, bytes: stored.body.clone(), id, source, life: stored.life() })
 }
 
 fn read_label(label: &[u8]) -> Result<Label, Arc<ProduceError>> {
-    postcard::from_bytes(label).map_err(|_| Arc::new(WorkError::Crashed.into()))
+    Label::read(label).ok_or_else(|| Arc::new(WorkError::Crashed.into()))
 }
 
 /// SHA-256 of the PDF of the sample of each kind, as `sha256sum` writes it. `make golden` writes it anew.
@@ -407,4 +409,30 @@ pub fn self_test_of(engine: &Engine, kinds: &[Kind]) -> Result<(), ProduceError>
         produce(engine, Order { kind, body, options: Options::default() })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_of_another_version_is_none() {
+        let label = Label {
+            format: Format::Pdf,
+            pages: Some(2),
+            language: Language::Nb,
+            file_stem: "brev".to_owned(),
+            digest: [7; 32],
+            warnings: 3,
+            personal: true,
+        };
+        let written = label.write().expect("a label can be written");
+        assert_eq!(Label::read(&written), Some(label));
+        // Should this differ, labels have changed: `LABEL_VERSION` goes up with it.
+        assert_eq!(hex(&written), format!("01000102000462726576{}0301", "07".repeat(32)));
+        let mut other = written.to_vec();
+        other[0] += 1;
+        assert_eq!(Label::read(&other), None);
+        assert_eq!(Label::read(&[]), None);
+    }
 }

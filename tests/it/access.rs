@@ -529,6 +529,30 @@ fn services_on_one_redis_count_together_and_alone_without_it() {
     assert_eq!(ask(1).status, 200, "this one has let in two in as many seconds");
 }
 
+#[test]
+fn a_removal_that_redis_does_not_confirm_is_noted_all_the_same() {
+    let mut redis = RedisServer::start("access-removal");
+    let keys = Keys::new("access-removal");
+    let key = keys.add(TENANT, Scopes::all(), None, None);
+    let server = keys.server(&[("SKOLEDOK__CACHE__REDIS_URL", &redis.url()), ("SKOLEDOK__CACHE__KEY", KEY)]);
+    server.await_part("cache", "ok");
+    let made = send(&server, "post", "/v1/render/parent-letter", &letter(1), Some(&key));
+    redis.kill();
+    server.await_part("cache", "degraded");
+    let remove = || send(&server, "delete", made.header("content-location"), &Value::Null, Some(&key)).status;
+    assert_eq!((remove(), remove()), (503, 503), "it was here, and may be in Redis");
+    let entries = || {
+        let page = send(&server, "get", "/v1/audit", &Value::Null, Some(&key)).json();
+        page["entries"].as_array().expect("a page has entries").clone()
+    };
+    eventually("what was removed here is noted", || entries().len() > 1);
+    let noted = entries();
+    assert_eq!(noted.len(), 2, "the second time there was nothing: {noted:?}");
+    assert_eq!(noted[1]["action"], "remove document");
+    assert_eq!(noted[1]["object"], noted[0]["object"], "by its digest");
+    assert_eq!(noted[1]["result"], "not confirmed");
+}
+
 /// An issuer of tokens, whose JWKS can change, disappear and come back.
 struct Issuer {
     url: String,

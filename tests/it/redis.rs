@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::redis_server::{KEY, RedisServer};
+use crate::redis_server::{KEY, Line, RedisServer};
 use crate::support::{Server, eventually, free_port, latencies, letter, output_folder, run_ok, signal};
 
 const RENDER: &str = "/v1/render/parent-letter";
@@ -65,6 +65,21 @@ fn two_services_share_what_they_make_and_make_it_once() {
 }
 
 #[test]
+fn a_lock_that_was_given_too_late_is_given_back() {
+    let redis = RedisServer::start("late-lock");
+    // A lock that nobody gives back would outlast the test; and only locks are deleted by `DEL`.
+    let settings = [("SKOLEDOK__CACHE__REDIS_LOCK_MS", "600000"), ("SKOLEDOK__ACCESS__REQUESTS_PER_SECOND", "0")];
+    let server = on(&redis.url(), &settings);
+    signal("STOP", redis.process_id());
+    assert_eq!(server.post_json(RENDER, &letter(1)).status, 200);
+    signal("CONT", redis.process_id());
+    eventually("the lock was there, and is given back", || {
+        redis.ask(&["INFO", "commandstats"]).contains("cmdstat_del:calls=1,")
+    });
+    assert_eq!(redis.ask(&["--scan", "--pattern", "skoledok:1:lock:*"]), "");
+}
+
+#[test]
 fn purging_a_tenant_empties_redis_and_every_memory() {
     let redis = RedisServer::start("purge");
     let servers = [on(&redis.url(), &[]), on(&redis.url(), &[])];
@@ -83,9 +98,36 @@ fn purging_a_tenant_empties_redis_and_every_memory() {
 }
 
 #[test]
+fn a_service_on_a_dead_line_learns_what_others_have_removed() {
+    let redis = RedisServer::start("dead-line");
+    let line = Line::between(free_port(), redis.port);
+    let (near, far) = (on(&redis.url(), &[]), on(&line.url(), &[]));
+    let location = near.post_json(RENDER, &letter(1)).header("content-location").to_owned();
+    eventually("the document is in both", || far.get(&location).status == 200);
+    line.dies();
+    assert_eq!(near.delete(&location).status, 204);
+    eventually("the other has forgotten it", || far.get(&location).status == 404);
+}
+
+#[test]
+fn a_service_that_begins_without_redis_learns_what_others_have_removed() {
+    let redis = RedisServer::start("late-line");
+    let port = free_port();
+    let near = on(&redis.url(), &[]);
+    let far = unconnected(&format!("redis://127.0.0.1:{port}"), &[], Stdio::null());
+    let location = far.post_json(RENDER, &letter(1)).header("content-location").to_owned();
+    assert_eq!(far.get(&location).status, 200);
+    assert_eq!(near.delete("/v1/documents").status, 204);
+    let _line = Line::between(port, redis.port);
+    far.await_part("cache", "ok");
+    eventually("the other has forgotten it", || far.get(&location).status == 404);
+}
+
+#[test]
 fn a_dump_shows_nothing_and_a_touched_value_is_a_miss() {
     let redis = RedisServer::start("sealed");
-    let uncached = [("SKOLEDOK__CACHE__MEMORY_MIB", "0")];
+    // What is told to be kept is in Redis by then; on a busy machine that may take longer than the patience.
+    let uncached = [("SKOLEDOK__CACHE__MEMORY_MIB", "0"), ("SKOLEDOK__CACHE__REDIS_PATIENCE_MS", "1000")];
     let server = on(&redis.url(), &uncached);
     let svg = |expected: &str| {
         let answer = server.post(RENDER, letter(1).to_string().as_bytes(), &[("Accept", "text/html")]);
@@ -116,7 +158,7 @@ fn a_dump_shows_nothing_and_a_touched_value_is_a_miss() {
     // Another service key: what was kept before is not found, and its place not known.
     let other = "5e1f0000000000000000000000000000000000000000000000000000000000b2";
     let rotated = Server::with(
-        &[("SKOLEDOK__CACHE__REDIS_URL", &redis.url()), ("SKOLEDOK__CACHE__KEY", other), uncached[0]],
+        &[("SKOLEDOK__CACHE__REDIS_URL", &redis.url()), ("SKOLEDOK__CACHE__KEY", other), uncached[0], uncached[1]],
         Stdio::null(),
     );
     rotated.await_part("cache", "ok");
@@ -133,12 +175,15 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     let server = unconnected(&redis.url(), &uncached, Stdio::from(file));
     server.await_part("cache", "ok");
     let mut lines = vec![("well", latencies(&server, 0..30))];
-    let warnings = |expected: usize, what: &str| {
+    let told = |word: &str| -> usize {
         let text = std::fs::read_to_string(&log).expect("the log can be read");
-        let found: Vec<&str> =
-            text.lines().filter(|line| line.contains("\"WARN\"") && line.contains("Redis")).collect();
-        assert_eq!(found.len(), expected, "{what}: {found:#?}");
         assert!(!text.contains("\"ERROR\""), "{text}");
+        text.lines().filter(|line| line.contains("Redis") && line.contains(word)).count()
+    };
+    let warnings = |expected: usize, what: &str| assert_eq!(told("\"WARN\""), expected, "{what}");
+    let heals = |times: usize| {
+        server.await_part("cache", "ok");
+        eventually("it is told that Redis answers again", || told("answers again") == times);
     };
     warnings(0, "well");
 
@@ -148,7 +193,7 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     assert_eq!(server.get("/health/ready").status, 200, "degraded is ready");
     warnings(1, "slow");
     signal("CONT", redis.process_id());
-    server.await_part("cache", "ok");
+    heals(1);
 
     redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     lines.push(("full", latencies(&server, 2000..2030)));
@@ -167,6 +212,7 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
     redis.run();
     server.await_part("cache", "ok");
     lines.push(("restarted", latencies(&server, 4000..4030)));
+    heals(2);
     warnings(3, "restarted");
 
     redis.ask(&["CONFIG", "SET", "requirepass", "hemmelig"]);
@@ -198,6 +244,54 @@ fn every_fault_of_redis_is_a_miss_and_one_warning() {
         .collect();
     std::fs::write(log.with_file_name("latencies.txt"), report.join("\n")).expect("a report can be written");
     println!("{}", report.join("\n"));
+}
+
+#[test]
+fn a_line_that_is_too_narrow_for_documents_is_one_warning() {
+    let redis = RedisServer::start("narrow-line");
+    let line = Line::narrow(redis.port);
+    let log = output_folder("redis-narrow-line").join("log.json");
+    let file = std::fs::File::create(&log).expect("a log can be made");
+    let server = unconnected(&line.url(), &[], Stdio::from(file));
+    server.await_part("cache", "ok");
+    let told = |words: &str| std::fs::read_to_string(&log).expect("the log can be read").matches(words).count();
+    let mut number = 0;
+    let mut send = || {
+        number += 1;
+        assert_eq!(server.post_json(RENDER, &letter(number)).status, 200);
+    };
+    eventually("Redis is left alone", || {
+        send();
+        told("Redis is away") == 1
+    });
+    // It answers `PING` in time all the while, so it is tried again and again.
+    (0..100).for_each(|_| send());
+    assert_eq!((told("Redis is away"), told("answers again")), (1, 0));
+}
+
+#[test]
+fn what_nobody_keeps_is_not_told_to_be_kept() {
+    let mut redis = RedisServer::start("unkept");
+    // What is looked at is what Redis takes, not how soon.
+    let settings = [("SKOLEDOK__CACHE__MEMORY_MIB", "0"), ("SKOLEDOK__CACHE__REDIS_PATIENCE_MS", "1000")];
+    let server = on(&redis.url(), &settings);
+    let minimal = |number| server.post(RENDER, letter(number).to_string().as_bytes(), &[("Prefer", "return=minimal")]);
+    let comes_whole = |number, what: &str| {
+        let answer = minimal(number);
+        assert_eq!((answer.status, answer.header("content-location")), (200, ""), "{what}");
+        assert_eq!(answer.header("cache-status"), "skoledok; fwd=miss", "{what}");
+        assert!(answer.body.starts_with(b"%PDF"), "{what}");
+    };
+    let kept = minimal(1);
+    assert_eq!((kept.status, kept.header("cache-status")), (201, MADE));
+    assert_eq!(server.get(kept.header("location")).status, 200, "it is there as soon as that is said");
+    redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    comes_whole(2, "full");
+    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    redis.kill();
+    comes_whole(3, "gone");
+    server.await_part("cache", "degraded");
+    comes_whole(4, "known to be gone");
 }
 
 #[test]
@@ -269,7 +363,9 @@ fn tls_with_an_acl_user() {
     assert_eq!(status(&server, 1), MADE);
     eventually("the document is in Redis", || redis.documents().len() == 1);
     let second = on(&url, &[("SKOLEDOK__CACHE__REDIS_CA_FILE", &authority)]);
-    assert_eq!(status(&second, 1), "skoledok; hit; detail=redis");
+    let found = second.post_json(RENDER, &letter(1));
+    assert!(found.header("cache-status").ends_with("detail=redis"), "{}", found.header("cache-status"));
+    assert_eq!(second.delete(found.header("content-location")).status, 204);
     assert_eq!(second.delete("/v1/documents").status, 204);
     let untrusting = unconnected(&url, &[], Stdio::null());
     std::thread::sleep(Duration::from_millis(500));
@@ -297,7 +393,8 @@ fn a_sentinel_leads_to_the_master_and_to_the_next_one() {
         .stderr(Stdio::null())
         .spawn()
         .expect("`redis-server` can be run; install it with `make setup`");
-    let server = on(&format!("redis+sentinel://127.0.0.1:{port}/hoved"), &[("SKOLEDOK__CACHE__MEMORY_MIB", "0")]);
+    let settings = [("SKOLEDOK__CACHE__MEMORY_MIB", "0"), ("SKOLEDOK__CACHE__REDIS_PATIENCE_MS", "1000")];
+    let server = on(&format!("redis+sentinel://127.0.0.1:{port}/hoved"), &settings);
     assert_eq!(status(&server, 1), MADE);
     eventually("the document is in the replica, too", || second.documents().len() == 1);
     first.kill();
@@ -334,6 +431,8 @@ fn a_cluster_holds_documents_on_all_its_nodes() {
     });
     assert!(nodes.iter().all(|node| !node.documents().is_empty()), "each node has some");
     assert_eq!(status(&servers[1], 3), "skoledok; hit; detail=redis");
+    assert_eq!(servers[1].delete(&locations[3]).status, 204);
+    eventually("the other has forgotten it", || servers[0].get(&locations[3]).status == 404);
     assert_eq!(servers[1].delete("/v1/documents").status, 204);
     assert!(nodes.iter().all(|node| node.documents().is_empty()));
     eventually("both have forgotten all", || {

@@ -1,7 +1,12 @@
 //! A real Redis of a test's own.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::support::{eventually, free_port, output_folder, run_ok, signal};
 
@@ -107,4 +112,67 @@ impl Drop for RedisServer {
             drop(child.wait());
         }
     }
+}
+
+/// A line to a Redis.
+pub struct Line {
+    pub port: u16,
+    /// Connections so far, and the last of those that are dead.
+    connected: Arc<AtomicUsize>,
+    dead: Arc<AtomicUsize>,
+}
+
+impl Line {
+    /// A line from a port to another.
+    pub fn between(port: u16, redis: u16) -> Self {
+        Self::start(port, redis, Duration::ZERO)
+    }
+
+    /// A line on which all that is larger than a few commands takes its time.
+    pub fn narrow(redis: u16) -> Self {
+        Self::start(free_port(), redis, Duration::from_millis(60))
+    }
+
+    fn start(port: u16, redis: u16, pause: Duration) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+        let (connected, dead) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let line = Self { port, connected: Arc::clone(&connected), dead: Arc::clone(&dead) };
+        std::thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                let number = connected.fetch_add(1, Ordering::SeqCst) + 1;
+                let Ok(far) = TcpStream::connect(("127.0.0.1", redis)) else { continue };
+                for (from, to) in [(&near, &far), (&far, &near)] {
+                    let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { continue };
+                    let dead = Arc::clone(&dead);
+                    std::thread::spawn(move || carry(&from, &to, pause, || number <= dead.load(Ordering::SeqCst)));
+                }
+            }
+        });
+        line
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Nothing that is connected hears anything from now on, nor that this is so. What connects anew does.
+    pub fn dies(&self) {
+        self.dead.store(self.connected.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+}
+
+fn carry(mut from: &TcpStream, mut to: &TcpStream, pause: Duration, is_dead: impl Fn() -> bool) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        if is_dead() {
+            continue;
+        }
+        if read > 4096 {
+            std::thread::sleep(pause);
+        }
+        if to.write_all(&buffer[..read]).is_err() {
+            break;
+        }
+    }
+    drop(to.shutdown(Shutdown::Both));
 }

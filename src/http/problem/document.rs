@@ -100,7 +100,7 @@ impl Problem {
     }
 
     pub(in crate::http) fn not_removed(error: NotRemoved) -> Self {
-        tracing::warn!(%error, "nothing was removed");
+        tracing::warn!(%error, "a removal is not confirmed");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "not-removed",
