@@ -416,7 +416,7 @@ mod tests {
         Cache::start(Settings {
             key: Zeroizing::new([7; 32]),
             memory: mib << 20,
-            life: Duration::from_secs(3600),
+            life: Duration::from_hours(1),
             largest: 8 << 20,
             redis: None,
         })
@@ -444,7 +444,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_larger_than_the_memory_is_not_said_to_be_kept() {
         let (cache, tenant) = (in_memory(1), Tenant::local());
-        for (length, is_kept) in [(1_000_000, true), (1 << 20, false), (2 << 20, false), (9 << 20, false)] {
+        for (length, is_kept) in [(1_000_000_usize, true), (1 << 20, false), (2 << 20, false), (9 << 20, false)] {
             let id = cache.id(&tenant, &[&length.to_le_bytes()]);
             assert_eq!(cache.put(&tenant, &id, document(length)).await.is_kept, is_kept, "{length} bytes");
             if let Some(memory) = &cache.memory {

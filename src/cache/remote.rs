@@ -267,7 +267,8 @@ const TURN: &str = "local made = redis.call('GET', KEYS[1]) if made then return 
     if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end return 0";
 
 /// Removes a document and tells so in one step, since a service that was told of half would go on showing it.
-const REMOVE: &str = "local removed = redis.call('UNLINK', KEYS[1]) redis.call('PUBLISH', ARGV[1], ARGV[2]) return removed";
+const REMOVE: &str =
+    "local removed = redis.call('UNLINK', KEYS[1]) redis.call('PUBLISH', ARGV[1], ARGV[2]) return removed";
 
 /// The generic cell rate algorithm (ITU-T I.371, A.1) on microseconds of the clock of Redis. Kept is the time at which a tenant
 /// that sends evenly would send next; `ARGV[1]` is the time between two requests, `ARGV[2]` how far ahead of an even sender

@@ -268,9 +268,7 @@ impl Pipeline {
         let (id, unknown) = identify(cache, known, &request)?;
         let landed = match request.freshness {
             Freshness::Any => cache.get_or_make(&request.tenant, &id, make(pool, &request)).await?,
-            Freshness::Anew | Freshness::Unkept => {
-                cache.put(&request.tenant, &id, make(pool, &request).await?).await
-            }
+            Freshness::Anew | Freshness::Unkept => cache.put(&request.tenant, &id, make(pool, &request).await?).await,
         };
         // Most documents are made once; what is found may be asked for again and again.
         if let Some(bytes) = unknown
@@ -345,11 +343,7 @@ async fn make(pool: &Pool, request: &Request) -> Result<New, ProduceError> {
     match trace::step("render", &[("skoledok.kind", request.kind.slug())], work).await? {
         (Answer::Produced(label), body) => {
             metrics::made(request.kind.slug(), began.elapsed());
-            Ok(New {
-                is_text: label.format.is_text(),
-                label: label.write()?,
-                body,
-            })
+            Ok(New { is_text: label.format.is_text(), label: label.write()?, body })
         }
         _ => Err(WorkError::Crashed.into()),
     }
@@ -373,13 +367,7 @@ fn note_delivery(source: Source) {
 }
 
 fn deliver(id: Option<Id>, stored: &Stored, source: Source) -> Result<Delivered, Arc<ProduceError>> {
-    Ok(Delivered {
-        label: read_label(&stored.label)?,
-        bytes: stored.body.clone(),
-        id,
-        source,
-        life: stored.life(),
-    })
+    Ok(Delivered { label: read_label(&stored.label)?, bytes: stored.body.clone(), id, source, life: stored.life() })
 }
 
 fn read_label(label: &[u8]) -> Result<Label, Arc<ProduceError>> {
