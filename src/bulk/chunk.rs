@@ -71,9 +71,13 @@ impl Letter {
     /// Its bytes among the documents of its chunk; nothing when they are not what was made.
     #[must_use]
     pub fn within<'a>(&self, documents: &'a [u8]) -> Option<&'a [u8]> {
-        let (begin, length) = self.place;
-        let bytes = documents.get(begin..begin.checked_add(length)?)?;
+        let bytes = self.bytes_in(documents)?;
         (Sha256::digest(bytes).as_slice() == self.digest).then_some(bytes)
+    }
+
+    fn bytes_in<'a>(&self, documents: &'a [u8]) -> Option<&'a [u8]> {
+        let (begin, length) = self.place;
+        documents.get(begin..begin.checked_add(length)?)
     }
 }
 
@@ -168,6 +172,38 @@ impl Chunk {
         }
         self.outcomes.push(outcome);
     }
+
+    /// What need not be done again when what failed is: what has no letter for a reason of its own, and letters whose bytes are there, if those are
+    /// wanted. What follows another item is as that one will be.
+    #[must_use]
+    pub fn without_failed(mut self, wanted: Wanted) -> Self {
+        let documents = &self.documents;
+        self.outcomes.retain(|outcome| match &outcome.result {
+            Made::Letter(letter) => wanted != Wanted::Letters || letter.within(documents).is_some(),
+            Made::Nothing | Made::Faults(_) => outcome.follows.is_none(),
+            Made::Failed(_) => false,
+        });
+        self
+    }
+
+    /// This chunk and another one in one, in the order of the list.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self.outcomes.is_empty() {
+            return other;
+        }
+        let mut all: Vec<_> = [(self.outcomes, &self.documents), (other.outcomes, &other.documents)]
+            .into_iter()
+            .flat_map(|(outcomes, documents)| outcomes.into_iter().map(move |outcome| (outcome, documents)))
+            .collect();
+        all.sort_by_key(|(outcome, _)| outcome.number);
+        let mut both = Self::default();
+        for (outcome, documents) in all {
+            let bytes = outcome.letter().and_then(|letter| letter.bytes_in(documents)).unwrap_or_default();
+            both.add(outcome, bytes);
+        }
+        both
+    }
 }
 
 /// What is wanted of letters.
@@ -249,4 +285,62 @@ where
         }
     };
     (made, bytes::Bytes::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(number: u64, result: Made) -> Outcome {
+        Outcome {
+            number,
+            entry: number,
+            row: 1,
+            key: format!("e{number}"),
+            decision: "letter".to_owned(),
+            follows: None,
+            notes: Vec::new(),
+            is_protected: false,
+            result,
+        }
+    }
+
+    fn letter(bytes: &[u8]) -> Made {
+        Made::Letter(Letter { language: Language::Nb, pages: 1, digest: Sha256::digest(bytes).into(), place: (0, 0) })
+    }
+
+    /// Items with letters of these bytes; of those without any, one that failed.
+    fn chunk(items: &[(u64, &[u8])]) -> Chunk {
+        let mut chunk = Chunk::default();
+        for &(number, bytes) in items {
+            let result = if bytes.is_empty() { Made::Failed(Failure::Deadline) } else { letter(bytes) };
+            chunk.add(outcome(number, result), bytes);
+        }
+        chunk
+    }
+
+    #[test]
+    fn what_is_made_again_takes_its_place_among_letters_that_stay() {
+        let before = chunk(&[(1, b"one"), (2, b""), (3, b"three"), (4, b""), (5, b"five")]);
+        let stays = before.without_failed(Wanted::Letters);
+        assert_eq!(stays.outcomes.iter().map(|outcome| outcome.number).collect::<Vec<_>>(), [1, 3, 5]);
+        let both = stays.and(chunk(&[(2, b"two"), (4, b"")]));
+        assert_eq!(both, chunk(&[(1, b"one"), (2, b"two"), (3, b"three"), (4, b""), (5, b"five")]));
+        assert_eq!(both.documents, b"onetwothreefive");
+        let made = chunk(&[(1, b"one")]);
+        assert_eq!(Chunk::default().and(made.clone()), made);
+    }
+
+    #[test]
+    fn only_letters_whose_bytes_are_there_stay_and_nothing_that_hangs_on_another_item() {
+        let mut before = chunk(&[(1, b"one"), (2, b"two")]);
+        before.documents[0] = b'x';
+        before.add(outcome(3, Made::Faults(Vec::new())), b"");
+        for result in [Made::Nothing, Made::Faults(Vec::new())] {
+            before.add(Outcome { follows: Some(1), ..outcome(4, result) }, b"");
+        }
+        let numbers = |chunk: &Chunk| chunk.outcomes.iter().map(|outcome| outcome.number).collect::<Vec<_>>();
+        assert_eq!(numbers(&before.clone().without_failed(Wanted::Letters)), [2, 3]);
+        assert_eq!(numbers(&before.without_failed(Wanted::Check)), [1, 2, 3], "of what is only checked there are none");
+    }
 }

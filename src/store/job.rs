@@ -327,16 +327,17 @@ impl Store {
         Ok(ids.bind(now).bind(receiving.to_owned()).bind(received_by).fetch_all(&self.pool).await?)
     }
 
-    /// Takes a job from one state to another; whether it was in the first.
+    /// Takes a job from one state to another; whether it was in the first, and still in the round in which whoever takes it has seen it: what was
+    /// counted before its chunks were to be done again says nothing of it any more.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn step_job(&self, id: &str, step: Step<'_>, now: i64) -> Result<bool, StoreError> {
+    pub async fn step_job(&self, id: &str, round: i64, step: Step<'_>, now: i64) -> Result<bool, StoreError> {
         let mut transaction = self.write().await?;
         let done = sqlx::query(
-            "UPDATE bulk_job SET state = $3, stage = $4, round = round + $5, problem = $6, stage_at = $7, finished_at = $8, \
-             stage_done = (SELECT COALESCE(SUM(items), 0) FROM bulk_chunk WHERE job = $1 AND bulk_chunk.stage >= $4), moved_at = $7, \
-             notify = CASE WHEN notify = 2 AND $8 IS NULL THEN 1 ELSE notify END, version = version + 1 WHERE id = $1 AND state = $2",
+            "UPDATE bulk_job SET state = $3, stage = $4, round = round + $5, problem = $6, stage_at = $7, finished_at = $8, moved_at = $7, \
+             notify = CASE WHEN notify = 2 AND $8 IS NULL THEN 1 ELSE notify END, version = version + 1 \
+             WHERE id = $1 AND state = $2 AND round = $9",
         )
         .bind(id.to_owned())
         .bind(step.from.to_owned())
@@ -346,13 +347,16 @@ impl Store {
         .bind(step.problem.map(str::to_owned))
         .bind(now)
         .bind(step.is_end.then_some(now))
+        .bind(round)
         .execute(&mut *transaction)
         .await?;
-        let done = done.rows_affected() > 0;
-        if done && step.again {
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if step.again {
             begin_again(&mut transaction, id).await?;
         }
-        if let Some(stage) = step.reopen.filter(|_| done) {
+        if let Some(stage) = step.reopen {
             // What they hold stays until they are done again.
             sqlx::query("UPDATE bulk_chunk SET stage = $2, sent = $2 WHERE job = $1 AND stage > $2 AND failed > 0")
                 .bind(id.to_owned())
@@ -360,8 +364,25 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
         }
+        sqlx::query(
+            "UPDATE bulk_job SET stage_done = (SELECT COALESCE(SUM(items), 0) FROM bulk_chunk WHERE job = $1 AND bulk_chunk.stage >= $2) \
+             WHERE id = $1",
+        )
+        .bind(id.to_owned())
+        .bind(step.stage)
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
-        Ok(done)
+        Ok(true)
+    }
+
+    /// Numbers of the chunks of a job that were queued and have not come to what they were queued for.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn chunks_queued(&self, job: &str) -> Result<Vec<i64>, StoreError> {
+        let numbers = sqlx::query_scalar("SELECT number FROM bulk_chunk WHERE job = $1 AND sent > stage");
+        Ok(numbers.bind(job.to_owned()).fetch_all(&self.pool).await?)
     }
 
     /// Has the chunks of a job that were queued and never came to anything queued again, when it was last gone on with before a moment.
@@ -479,7 +500,7 @@ impl Store {
         let mut transaction = self.write().await?;
         let ended = sqlx::query(
             "UPDATE bulk_job SET state = $4, stage = $5, problem = $6, stage_at = $7, moved_at = $7, finished_at = $8, items = $9, \
-             version = version + 1 WHERE id = $1 AND state = $2 AND epoch = $3",
+             stage_done = 0, version = version + 1 WHERE id = $1 AND state = $2 AND epoch = $3",
         )
         .bind(planned.job.to_owned())
         .bind(step.from.to_owned())
@@ -544,49 +565,54 @@ impl Store {
         Ok(plan.bind(job.to_owned()).bind(number).fetch_optional(&self.pool).await?)
     }
 
-    /// Keeps what a chunk has come to, unless it has come so far before.
+    /// Keeps what a chunk has come to, unless it has come so far before, or its job was begun anew: it may have less than what is there then.
     ///
     /// # Errors
     /// When the store does not answer; then nothing is kept.
-    pub async fn keep_chunk(&self, job: &str, number: i64, stage: i64, kept: Kept, now: i64) -> Result<(), StoreError> {
+    pub async fn keep_chunk(&self, turn: &Turn, kept: &Kept, now: i64) -> Result<(), StoreError> {
         let mut transaction = self.write().await?;
         let counts = kept.counts;
         let done = sqlx::query(
             "UPDATE bulk_chunk SET stage = $3, letters = $4, pages = $5, no_letter = $6, invalid = $7, failed = $8, protected = $9, \
              outcomes = $10 WHERE job = $1 AND number = $2 AND stage < $3",
         )
-        .bind(job.to_owned())
-        .bind(number)
-        .bind(stage)
+        .bind(turn.job.clone())
+        .bind(turn.number)
+        .bind(turn.stage)
         .bind(counts.letters)
         .bind(counts.pages)
         .bind(counts.no_letter)
         .bind(counts.invalid)
         .bind(counts.failed)
         .bind(counts.protected)
-        .bind(kept.outcomes)
+        .bind(kept.outcomes.as_slice())
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {
             return Ok(());
         }
-        if let Some(documents) = kept.documents {
+        if let Some(documents) = &kept.documents {
             sqlx::query(
                 "INSERT INTO bulk_documents (job, number, documents) VALUES ($1, $2, $3) \
                  ON CONFLICT (job, number) DO UPDATE SET documents = excluded.documents",
             )
-            .bind(job.to_owned())
-            .bind(number)
-            .bind(documents)
+            .bind(turn.job.clone())
+            .bind(turn.number)
+            .bind(documents.as_slice())
             .execute(&mut *transaction)
             .await?;
         }
-        sqlx::query("UPDATE bulk_job SET version = version + 1, moved_at = $2 WHERE id = $1")
-            .bind(job.to_owned())
-            .bind(now)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        // Last, so that chunks of one job wait for each other no longer than for this.
+        let moved =
+            sqlx::query("UPDATE bulk_job SET version = version + 1, moved_at = $2 WHERE id = $1 AND round = $3")
+                .bind(turn.job.clone())
+                .bind(now)
+                .bind(turn.round)
+                .execute(&mut *transaction)
+                .await?;
+        if moved.rows_affected() > 0 {
+            transaction.commit().await?;
+        }
         Ok(())
     }
 
@@ -680,13 +706,13 @@ impl Store {
         Ok(tally.bind(job.to_owned()).bind(stage).fetch_one(&self.pool).await?)
     }
 
-    /// Whether a chunk of a job has come to a stage.
+    /// Whether a chunk of a job has documents, also where they are being made again.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn has_chunks_at(&self, job: &str, stage: i64) -> Result<bool, StoreError> {
-        let there = sqlx::query_scalar("SELECT number FROM bulk_chunk WHERE job = $1 AND stage >= $2 LIMIT 1");
-        let there: Option<i64> = there.bind(job.to_owned()).bind(stage).fetch_optional(&self.pool).await?;
+    pub async fn has_documents(&self, job: &str) -> Result<bool, StoreError> {
+        let there = sqlx::query_scalar("SELECT number FROM bulk_documents WHERE job = $1 LIMIT 1");
+        let there: Option<i64> = there.bind(job.to_owned()).fetch_optional(&self.pool).await?;
         Ok(there.is_some())
     }
 
@@ -725,24 +751,28 @@ impl Store {
         Ok(turn.bind(tenant.to_owned()).fetch_optional(&self.pool).await?)
     }
 
-    /// Notes that a chunk is queued, and that its job has had its turn.
+    /// Notes that a chunk is queued, and that its job has had its turn, unless the job was begun anew since: then its task does nothing.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn note_turn(&self, turn: &Turn, at: i64) -> Result<(), StoreError> {
         let mut transaction = self.write().await?;
+        // In the order of those who keep chunks, so that neither waits for the other.
         sqlx::query("UPDATE bulk_chunk SET sent = $3 WHERE job = $1 AND number = $2 AND sent < $3")
             .bind(turn.job.clone())
             .bind(turn.number)
             .bind(turn.stage)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("UPDATE bulk_job SET turn = $2 WHERE id = $1")
+        let noted = sqlx::query("UPDATE bulk_job SET turn = $2 WHERE id = $1 AND round = $3")
             .bind(turn.job.clone())
             .bind(at)
+            .bind(turn.round)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
+        if noted.rows_affected() > 0 {
+            transaction.commit().await?;
+        }
         Ok(())
     }
 }

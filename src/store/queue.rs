@@ -236,6 +236,29 @@ impl Queue {
         }
     }
 
+    /// Whether a task waits or is being done.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn has(&self, task: &Task) -> Result<bool, QueueError> {
+        let (lane, once) = (task.lane().name(), task.once());
+        let count: i64 = match &self.backend {
+            Backend::Sqlite(pool) => {
+                let count = sqlx::query_scalar(
+                    "SELECT COUNT(*) FROM Jobs WHERE job_type = ?1 AND idempotency_key = ?2 AND status IN ('Pending', 'Queued', 'Running')",
+                );
+                count.bind(lane).bind(once).fetch_one(pool).await.map_err(fault)?
+            }
+            Backend::Postgres(pool) => {
+                let count = sqlx::query_scalar(
+                    "SELECT COUNT(*) FROM apalis.jobs WHERE job_type = $1 AND idempotency_key = $2 AND status IN ('Pending', 'Queued', 'Running')",
+                );
+                count.bind(lane).bind(once).fetch_one(pool).await.map_err(fault)?
+            }
+        };
+        Ok(count > 0)
+    }
+
     /// Gives tasks of a lane that are held by nobody any more to the queue again. To be called once, before the first one is taken: a SQLite file is
     /// this service's alone, so whoever held a task is gone. On PostgreSQL others find out when nothing is heard of whoever holds one.
     ///

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use skoledok::document::{Kind, Locale};
 
 use crate::postgres_server::PostgresServer;
+use crate::store::{block_on, execute};
 use crate::support::{
     Answer, Server, assert_standards, binary, eventually, output_folder, python, root, run_ok, sample, signal, words,
 };
@@ -570,18 +571,22 @@ fn what_failed_and_only_that_is_made_again() {
     let store = output_folder("jobs-retry").join("store.db");
     drop(std::fs::remove_file(&store));
     let url = format!("sqlite:{}", store.display());
-    let start = |fault: bool| {
-        let mut variables = vec![("SKOLEDOK__STORE__URL", url.as_str()), ("SKOLEDOK__RENDER__WORKERS", "2")];
-        if fault {
-            variables.push(("SKOLEDOK_TEST_FAULT", "fault"));
-        }
+    let start = |fault: &str| {
+        let variables = [
+            ("SKOLEDOK__STORE__URL", url.as_str()),
+            ("SKOLEDOK__RENDER__WORKERS", "2"),
+            ("SKOLEDOK_TEST_FAULT", fault),
+        ];
         Server::with(&variables, Stdio::null())
     };
-    let server = start(true);
+    let server = start("fault");
     let pupils = (1..=150).map(|number| {
         let mut pupil = pupil(number);
-        if number == 3 || number == 120 {
-            pupil["class"] = format!("fault-panic-{number}").into();
+        match number {
+            3 | 120 => pupil["class"] = format!("fault-panic-{number}").into(),
+            // These could not be made the second time.
+            5 | 121 => pupil["class"] = format!("other-panic-{number}").into(),
+            _ => {}
         }
         pupil
     });
@@ -593,7 +598,7 @@ fn what_failed_and_only_that_is_made_again() {
     assert_eq!(failed.iter().map(|item| &item["failure"]).collect::<Vec<_>>(), ["renderer", "renderer"]);
     let before = digests(&server, &location);
     drop(server);
-    let server = start(false);
+    let server = start("other");
     assert_eq!(server.post(&format!("{location}/retry"), b"", &[]).status, 200);
     let counts = ended_as(&server, &location, "done");
     assert_eq!((&counts["letters"], &counts["failed"]), (&json!(150), &json!(0)));
@@ -944,6 +949,140 @@ fn the_end_of_a_job_is_told_with_a_signature_and_again_until_it_is_heard() {
     assert_eq!(receiver.next()["verified"], true);
     eventually("it is noted", || deliveries()[0]["attempts"].as_array().map(Vec::len) == Some(3));
     assert_eq!(server.post(&format!("{location}/deliveries/msg_other/retry"), b"", &[]).status, 404);
+}
+
+/// A SQLite file that does not take what a job has made, or that a message was sent.
+const NO_DOCUMENTS: &str =
+    "CREATE TRIGGER no_documents BEFORE INSERT ON bulk_documents BEGIN SELECT RAISE(ABORT, 'not now'); END";
+const DOCUMENTS: &str = "DROP TRIGGER no_documents";
+const NO_ATTEMPTS: &str =
+    "CREATE TRIGGER no_attempts BEFORE INSERT ON webhook_attempt BEGIN SELECT RAISE(ABORT, 'not now'); END";
+const ATTEMPTS: &str = "DROP TRIGGER no_attempts";
+/// As if nothing had been done of any job for long.
+const LONG_AGO: &str = "UPDATE bulk_job SET moved_at = 0";
+
+/// A new store of a test's own: its file and URL.
+fn own_store(name: &str) -> (PathBuf, String) {
+    let file = output_folder(name).join("store.db");
+    drop(std::fs::remove_file(&file));
+    let url = format!("sqlite:{}", file.display());
+    (file, url)
+}
+
+#[test]
+fn what_is_made_and_sent_while_the_store_takes_nothing_is_made_and_sent_once() {
+    let (file, url) = own_store("jobs-in-hand");
+    let mut receiver = Receiver::start(&[]);
+    let server = Server::with(
+        &[
+            ("SKOLEDOK__STORE__URL", url.as_str()),
+            ("SKOLEDOK__WEBHOOKS__ALLOW", "127.0.0.1, ::1"),
+            ("SKOLEDOK__WEBHOOKS__ALLOW_HTTP", "true"),
+        ],
+        Stdio::null(),
+    );
+    block_on(execute(&url, NO_DOCUMENTS));
+    block_on(execute(&url, NO_ATTEMPTS));
+    let plan = sample(Kind::AnnualPlan, Locale::Nb);
+    let webhook = json!({ "url": receiver.url, "secret": SECRET });
+    let body = json!({ "kind": "annual-plan", "on_invalid": "skip", "webhook": webhook, "list": [plan, plan] });
+    let location = taken(&server.post_json(JOBS, &body));
+    while_it_goes_on(&server, &location, |job| job["waits_for"] == "store");
+    block_on(execute(&url, LONG_AGO));
+    // The write is tried several times, and the jobs are looked at.
+    std::thread::sleep(Duration::from_secs(11));
+    assert_eq!(sqlite(&file, "SELECT round FROM bulk_job"), "0", "what is being made is not queued anew");
+    block_on(execute(&url, DOCUMENTS));
+    assert_eq!(ended_as(&server, &location, "done")["letters"], 2);
+    let metrics = server.get("/metrics").text();
+    let made =
+        metrics.lines().find_map(|line| line.strip_prefix(r#"skoledok_render_seconds_count{kind="annual-plan"} "#));
+    assert_eq!(made, Some("2"), "each is made once");
+
+    assert_eq!(receiver.next()["verified"], true);
+    std::thread::sleep(Duration::from_secs(3));
+    block_on(execute(&url, ATTEMPTS));
+    let deliveries = || server.get(&format!("{location}/deliveries")).json()["deliveries"].clone();
+    eventually("it is noted", || deliveries()[0]["state"] == "delivered");
+    assert_eq!(deliveries()[0]["attempts"].as_array().map(Vec::len), Some(1));
+    receiver.child.kill().expect("the receiver runs");
+    let mut rest = String::new();
+    receiver.lines.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "", "it was sent once");
+}
+
+#[test]
+fn a_service_whose_store_takes_nothing_can_be_stopped() {
+    let (_, url) = own_store("jobs-in-hand-stopped");
+    let start = || Server::with(&[("SKOLEDOK__STORE__URL", url.as_str())], Stdio::null());
+    let server = start();
+    block_on(execute(&url, NO_DOCUMENTS));
+    let location = taken(&server.post_json(JOBS, &with_list(letter(), vec![pupil(1)])));
+    while_it_goes_on(&server, &location, |job| job["waits_for"] == "store");
+    assert!(server.terminate().success());
+    block_on(execute(&url, DOCUMENTS));
+    assert_eq!(ended_as(&start(), &location, "done")["letters"], 1);
+}
+
+#[test]
+fn chunks_that_the_queue_has_lost_are_queued_again() {
+    let (file, url) = own_store("jobs-lost");
+    let server =
+        Server::with(&[("SKOLEDOK__STORE__URL", url.as_str()), ("SKOLEDOK__BULK__CHUNKS_AT_ONCE", "1")], Stdio::null());
+    block_on(execute(&url, NO_DOCUMENTS));
+    let body = lines(&letter(), (1..=420).map(pupil));
+    let location = taken(&server.post(&format!("{JOBS}?on_invalid=skip"), body.as_bytes(), &[LINES]));
+    while_it_goes_on(&server, &location, |job| job["waits_for"] == "store");
+    let waiting = "SELECT COUNT(*) FROM Jobs WHERE job_type = 'bulk' AND status = 'Pending'";
+    assert_ne!(sqlite(&file, waiting), "0");
+    block_on(execute(&url, "DELETE FROM Jobs WHERE job_type = 'bulk' AND status = 'Pending'"));
+    block_on(execute(&url, DOCUMENTS));
+    eventually("all letters are made", || {
+        block_on(execute(&url, LONG_AGO));
+        server.get(&location).json()["state"] == "done"
+    });
+    assert_eq!(digests(&server, &location).len(), 420);
+}
+
+#[test]
+fn a_job_that_is_stopped_while_it_is_tried_again_goes_on_where_it_was() {
+    let (_, url) = own_store("jobs-retry-stopped");
+    let start = |fault: &str| {
+        Server::with(&[("SKOLEDOK__STORE__URL", url.as_str()), ("SKOLEDOK_TEST_FAULT", fault)], Stdio::null())
+    };
+    let server = start("fault");
+    let mut failing = pupil(2);
+    failing["class"] = "fault-panic-2".into();
+    let location = taken(&server.post_json(JOBS, &with_list(letter(), vec![pupil(1), failing])));
+    assert_eq!(ended_as(&server, &location, "done")["failed"], 1);
+    drop(server);
+    let server = start("none");
+    block_on(execute(&url, NO_DOCUMENTS));
+    assert_eq!(server.post(&format!("{location}/retry"), b"", &[]).status, 200);
+    while_it_goes_on(&server, &location, |job| job["waits_for"] == "store");
+    assert_eq!(server.post(&format!("{location}/cancel"), b"", &[]).status, 200);
+    assert_eq!(server.post(&format!("{location}/retry"), b"", &[]).json()["state"], "making");
+    block_on(execute(&url, DOCUMENTS));
+    assert_eq!(ended_as(&server, &location, "done")["letters"], 2);
+}
+
+#[test]
+fn a_job_that_does_not_open_fails_alone() {
+    let (_, url) = own_store("jobs-unopened");
+    let server = Server::with(&[("SKOLEDOK__STORE__URL", url.as_str())], Stdio::null());
+    let send = || {
+        let location = taken(&server.post_json(JOBS, &with_list(letter(), vec![pupil(1)])));
+        ended_as(&server, &location, "done");
+        location
+    };
+    let (spoilt, whole) = (send(), send());
+    let spoil = "UPDATE bulk_chunk SET outcomes = X'00' WHERE job = (SELECT id FROM bulk_job ORDER BY turn LIMIT 1)";
+    block_on(execute(&url, spoil));
+    // As if its service had ended before it took them on.
+    block_on(execute(&url, "UPDATE bulk_job SET state = 'making', stage = 2, finished_at = NULL"));
+    ended_as(&server, &whole, "done");
+    ended_as(&server, &spoilt, "failed");
+    assert_eq!(server.get(&spoilt).json()["problem"], "sealed");
 }
 
 #[test]

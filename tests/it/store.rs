@@ -1,11 +1,16 @@
 //! The store: the same on a SQLite file and on PostgreSQL.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use skoledok::access::{ApiKey, Scopes, now};
 use skoledok::document::OrgNumber;
-use skoledok::store::{Entry, Fault, Role, Settings, Store, StoreError};
+use skoledok::store::{
+    Counted, Entry, Fault, JobRecord, Kept, Lane, Planned, Role, Settings, Step, Store, StoreError, Task, Turn,
+};
 use sqlx::Connection;
+use tokio::sync::Notify;
 
 use crate::postgres_server::PostgresServer;
 use crate::support::{Server, binary, eventually, output_folder, run_ok};
@@ -87,10 +92,141 @@ async fn exercise(url: &str) {
     other.close().await;
 }
 
+const JOB: &str = "a-job";
+
+fn step(from: &'static str, to: &'static str, stage: i64) -> Step<'static> {
+    Step { from, to, stage, again: false, problem: None, is_end: stage == 0, reopen: None }
+}
+
+fn kept(failed: i64) -> Kept {
+    let counts = Counted { letters: 50 - failed, failed, ..Counted::default() };
+    Kept { counts, outcomes: vec![7], documents: Some(vec![8]) }
+}
+
+fn turn(number: i64, round: i64) -> Turn {
+    Turn { job: JOB.to_owned(), number, stage: 2, round }
+}
+
+/// A job with two chunks of fifty items, of which one failed.
+async fn job_of_which_one_failed(store: &Store) -> JobRecord {
+    let record = JobRecord {
+        id: JOB.to_owned(),
+        tenant: TENANT.to_owned(),
+        state: "receiving".to_owned(),
+        stage: 0,
+        round: 0,
+        version: 0,
+        dry_run: 0,
+        notify: 0,
+        created_at: 1,
+        stage_at: None,
+        finished_at: None,
+        expires_at: now() + 60_000,
+        problem: None,
+        contents: None,
+        key: vec![1],
+        stage_done: 0,
+        moved_at: 1,
+        items: None,
+    };
+    store.add_job(&record).await.expect("a job can be kept");
+    let admitted = store.admit_job(JOB, ("receiving", "planning"), vec![1], false, None, vec![2], 1).await;
+    assert_eq!(admitted.expect("the store answers"), None);
+    let chunks = || vec![(1, 1, 50, vec![3]), (2, 51, 50, vec![4])];
+    let find = || async { store.job(JOB).await.expect("the store answers").expect("there is a job") };
+    let begin =
+        || async { store.begin_plan(JOB, "planning", 2).await.expect("the store answers").expect("it is planned") };
+
+    // It is stopped while it is planned; what was planned until then counts for nothing.
+    assert!(store.add_plan(JOB, begin().await, 2, chunks()).await.expect("the store answers"));
+    assert!(store.step_job(JOB, 0, step("planning", "cancelled", 0), 3).await.expect("the store answers"));
+    let again = Step { again: true, is_end: false, ..step("cancelled", "planning", 0) };
+    assert!(store.step_job(JOB, 0, again, 4).await.expect("the store answers"));
+    let epoch = begin().await;
+    assert!(store.add_plan(JOB, epoch, 5, chunks()).await.expect("the store answers"));
+    let planned = Planned { job: JOB, epoch, items: 100 };
+    assert!(store.end_plan(planned, step("planning", "making", 2), 6).await.expect("the store answers"));
+    assert_eq!(find().await.stage_done, 0);
+
+    assert!(!store.has_documents(JOB).await.expect("the store answers"));
+    for (number, failed) in [(1, 1), (2, 0)] {
+        let next = store.next_turn(TENANT).await.expect("the store answers");
+        assert_eq!(next, Some(turn(number, 1)));
+        store.note_turn(&turn(number, 1), number).await.expect("the store answers");
+        assert_eq!(store.chunks_queued(JOB).await.expect("the store answers"), [number]);
+        store.keep_chunk(&turn(number, 1), &kept(failed), 7).await.expect("the store answers");
+    }
+    assert!(store.has_documents(JOB).await.expect("the store answers"));
+    find().await
+}
+
+/// What somebody does to a job who has seen it before it was tried again.
+async fn exercise_rounds(url: &str) {
+    let store = Store::open(&settings(url), Role::Command).await.expect("the store opens");
+    let seen = job_of_which_one_failed(&store).await;
+    let take = |round: i64, step: Step<'static>| {
+        let store = store.clone();
+        async move { store.step_job(JOB, round, step, 8).await.expect("the store answers") }
+    };
+    let stages = || async {
+        let chunks = store.chunks(JOB).await.expect("the store answers");
+        chunks.iter().map(|chunk| chunk.stage).collect::<Vec<_>>()
+    };
+    assert!(take(seen.round, step("making", "done", 0)).await);
+    let retry = Step { again: true, reopen: Some(1), ..step("done", "making", 2) };
+    assert!(take(seen.round, retry).await);
+    let retried = store.job(JOB).await.expect("the store answers").expect("there is a job");
+    assert_eq!((retried.round, retried.stage_done), (seen.round + 1, 50), "what is to be made again is not done");
+    assert_eq!(stages().await, [1, 2]);
+
+    // It is in the same state as then, but not in the same round.
+    assert!(!take(seen.round, step("making", "done", 0)).await);
+    assert!(!take(seen.round, step("making", "failed", 0)).await);
+    store.note_turn(&turn(1, seen.round), 9).await.expect("the store answers");
+    store.keep_chunk(&turn(1, seen.round), &kept(2), 9).await.expect("the store answers");
+    assert_eq!(stages().await, [1, 2]);
+    assert_eq!(store.job(JOB).await.expect("the store answers"), Some(retried.clone()));
+    assert_eq!(store.next_turn(TENANT).await.expect("the store answers"), Some(turn(1, retried.round)));
+
+    store.note_turn(&turn(1, retried.round), 10).await.expect("the store answers");
+    store.keep_chunk(&turn(1, retried.round), &kept(0), 10).await.expect("the store answers");
+    assert_eq!(stages().await, [2, 2]);
+    assert!(take(retried.round, step("making", "done", 0)).await);
+
+    // The queue knows a task until it is done.
+    let queue = store.queue(Duration::from_secs(1)).await.expect("there is a queue");
+    let task = |round: i64| Task::Chunk { job: JOB.to_owned(), number: 1, stage: 2, round };
+    assert!(!queue.has(&task(1)).await.expect("the store answers"));
+    queue.push(task(1)).await.expect("the store answers");
+    assert!(queue.has(&task(1)).await.expect("the store answers"));
+    assert!(!queue.has(&task(2)).await.expect("the store answers"), "of another round");
+    let at_work = Arc::new(Notify::new());
+    let (taken, asked) = (Arc::clone(&at_work), queue.clone());
+    let work = move |task: Task| {
+        let (taken, asked) = (Arc::clone(&taken), asked.clone());
+        async move {
+            assert!(asked.has(&task).await.expect("the store answers"), "it is being done");
+            taken.notify_one();
+        }
+    };
+    let stop = async move { at_work.notified().await };
+    queue.run(Lane::Work, "a-worker", 1, stop, work).await.expect("the queue runs");
+    assert!(!queue.has(&task(1)).await.expect("the store answers"), "it is done");
+    store.close().await;
+}
+
 #[test]
 fn sqlite_keeps_what_it_is_given() {
     let file = output_folder("store-sqlite").join("store.db");
     block_on(exercise(&format!("sqlite:{}", file.display())));
+}
+
+#[test]
+fn who_has_seen_a_job_before_it_was_tried_again_changes_nothing() {
+    let file = output_folder("store-rounds").join("store.db");
+    drop(std::fs::remove_file(&file));
+    block_on(exercise_rounds(&format!("sqlite:{}", file.display())));
+    block_on(exercise_rounds(&PostgresServer::start("store-rounds").url()));
 }
 
 #[test]
@@ -177,7 +313,7 @@ fn a_writer_that_is_killed_leaves_a_store_that_opens() {
         let mut children: Vec<_> = (0..3)
             .map(|_| create().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts"))
             .collect();
-        std::thread::sleep(std::time::Duration::from_millis(5 + round * 5));
+        std::thread::sleep(Duration::from_millis(5 + round * 5));
         for child in &mut children {
             drop(child.kill());
         }

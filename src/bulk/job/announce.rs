@@ -147,7 +147,8 @@ impl Jobs {
             failure: sent.result.err().map(|failure| failure.name().to_owned()),
         };
         let next_at = again.map(|pause| attempt.at + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 2));
-        self.store().note_attempt(&attempt, state.name(), next_at).await?;
+        // The receiver would get it once more for each time that this is not kept.
+        self.insist(|| self.store().note_attempt(&attempt, state.name(), next_at)).await;
         if let Some(at) = next_at {
             self.queue()?.push(Task::Tell { webhook: id.to_owned(), attempts: number, at }).await?;
         }

@@ -447,12 +447,11 @@ impl Jobs {
     pub async fn cancel(&self, tenant: &Tenant, id: &str) -> Result<Job, JobError> {
         loop {
             let record = self.record(tenant, id).await?;
-            let state = state_of(&record)?;
-            if state.is_end() {
+            if state_of(&record)?.is_end() {
                 return Err(JobError::NotNow("the job has ended"));
             }
             // It may go on to another state meanwhile.
-            if self.step(&record.id, state, State::Cancelled, None).await? {
+            if self.step(&record, State::Cancelled, None).await? {
                 return self.find(tenant, id).await;
             }
         }
@@ -481,8 +480,8 @@ impl Jobs {
         {
             return Err(nothing_failed);
         }
-        let step = Self::step_to(state, to, None);
-        if !self.store().step_job(id, Step { again: true, reopen, ..step }, now()).await? {
+        let step = Step { again: true, reopen, ..Self::step_to(state, to, None) };
+        if !self.store().step_job(id, record.round, step, now()).await? {
             return Err(JobError::NotNow("the job is no longer as it was"));
         }
         // Should this fail, the next look at the jobs does it.
@@ -521,7 +520,7 @@ impl Jobs {
         if record.items.is_none() {
             return Ok(State::Planning);
         }
-        if self.store().has_chunks_at(&record.id, MADE).await? {
+        if self.store().has_documents(&record.id).await? {
             return Ok(State::Making);
         }
         let head = self.head(&record.id, &self.vault(record)?).await?;
@@ -554,8 +553,10 @@ impl Jobs {
         }
     }
 
-    async fn step(&self, id: &str, from: State, to: State, problem: Option<&str>) -> Result<bool, StoreError> {
-        let done = self.store().step_job(id, Self::step_to(from, to, problem), now()).await?;
+    /// Takes a job on from where it was when it was read; whether it was still there.
+    async fn step(&self, record: &JobRecord, to: State, problem: Option<&str>) -> Result<bool, JobError> {
+        let step = Self::step_to(state_of(record)?, to, problem);
+        let done = self.store().step_job(&record.id, record.round, step, now()).await?;
         if done && to.is_end() {
             self.note_end();
         }

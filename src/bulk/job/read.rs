@@ -4,12 +4,13 @@
 //! memory for a long list than for a short one.
 
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::time::{Instant, timeout_at};
 
 use super::vault::{Head, Vault};
 use super::{JobError, Jobs, MADE, Place, State, state_of};
@@ -110,6 +111,7 @@ struct Pipe {
     out: mpsc::Sender<io::Result<Bytes>>,
     piece: BytesMut,
     until: Instant,
+    runtime: Handle,
 }
 
 impl Pipe {
@@ -117,8 +119,16 @@ impl Pipe {
         if Instant::now() > self.until {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let piece = self.piece.split().freeze();
-        self.out.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        // Mostly there is room.
+        match self.out.try_send(Ok(self.piece.split().freeze())) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(TrySendError::Full(piece)) => {
+                // The time runs out for who does not read at all, too.
+                let sent = self.runtime.block_on(async { timeout_at(self.until, self.out.send(piece)).await });
+                sent.map_err(|_| io::ErrorKind::TimedOut)?.map_err(|_| io::ErrorKind::BrokenPipe.into())
+            }
+        }
     }
 }
 
@@ -356,7 +366,7 @@ impl Jobs {
     /// [`JobError::NotNow`] before all letters are made.
     pub async fn archive(&self, tenant: &Tenant, id: &str) -> Result<Stream, JobError> {
         let source = self.source(tenant, id, None).await?;
-        Ok(Self::stream(move |pipe| source.write_archive(pipe)))
+        Ok(stream_of(Instant::now() + LONGEST, move |pipe| source.write_archive(pipe)))
     }
 
     /// What was decided and made for each recipient of a job, and where in which print file a letter stands.
@@ -366,7 +376,7 @@ impl Jobs {
     pub async fn manifest(&self, tenant: &Tenant, id: &str, form: Form, wish: PrintWish) -> Result<Stream, JobError> {
         let source = self.source(tenant, id, wish.version).await?;
         let write = move |mut pipe: Pipe| source.write_manifest(&mut pipe, form, Some(wish)).map(|()| pipe);
-        Ok(Self::stream(write))
+        Ok(stream_of(Instant::now() + LONGEST, write))
     }
 
     /// A print file of a job.
@@ -395,7 +405,7 @@ impl Jobs {
         if !(1..=last).contains(&part) {
             return Err(JobError::Nothing("the job has fewer print files"));
         }
-        let stream = Self::stream(move |pipe| source.write_print_file(pipe, wish, part));
+        let stream = stream_of(Instant::now() + LONGEST, move |pipe| source.write_print_file(pipe, wish, part));
         Ok(PrintFileStream { stream, is_last: part == last, version })
     }
 
@@ -414,25 +424,26 @@ impl Jobs {
         let chunks = self.store().chunks(id).await?;
         Ok(Source { jobs: self.clone(), _place: place, record, vault, head, chunks, runtime: Handle::current() })
     }
+}
 
-    /// An answer that is written in a thread while it is sent. When it breaks off, so does what is sent.
-    fn stream(write: impl FnOnce(Pipe) -> io::Result<Pipe> + Send + 'static) -> Stream {
-        let (out, pieces) = mpsc::channel(WAITING);
-        tokio::task::spawn_blocking(move || {
-            let until = Instant::now() + LONGEST;
-            let ended =
-                write(Pipe { out: out.clone(), piece: BytesMut::new(), until }).and_then(|mut pipe| pipe.send());
-            if let Err(error) = ended {
-                if error.kind() != io::ErrorKind::BrokenPipe {
-                    tracing::error!(error = with_causes(&error), "an answer of a job breaks off");
-                }
-                // Who does not listen any more does not hear this either.
-                drop(out.blocking_send(Err(error)));
+/// An answer that is written in a thread while it is sent. When it breaks off, so does what is sent, at the latest at a moment.
+fn stream_of(until: Instant, write: impl FnOnce(Pipe) -> io::Result<Pipe> + Send + 'static) -> Stream {
+    let (out, pieces) = mpsc::channel(WAITING + 1);
+    // A place for the error, which has to come also where nobody reads: without it a part would pass for the whole.
+    let last = out.clone().try_reserve_owned().ok();
+    let pipe = Pipe { out, piece: BytesMut::new(), until, runtime: Handle::current() };
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = write(pipe).and_then(|mut pipe| pipe.send()) {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                tracing::error!(error = with_causes(&error), "an answer of a job breaks off");
             }
-        });
-        let pieces = stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)));
-        Box::pin(pieces)
-    }
+            if let Some(place) = last {
+                drop(place.send(Err(error)));
+            }
+        }
+    });
+    let pieces = stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)));
+    Box::pin(pieces)
 }
 
 /// Whether a chunk may have items of a status, by its counts.
@@ -445,5 +456,43 @@ fn may_have(chunk: &ChunkRecord, status: Option<&str>) -> bool {
         Some("invalid") => counts.invalid > 0,
         Some("failed") => counts.failed > 0,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_ends_and_does_not_pass_for_a_whole_one() {
+        let (ended, end) = tokio::sync::oneshot::channel();
+        let write = move |mut pipe: Pipe| {
+            let error = loop {
+                if let Err(error) = pipe.write_all(&vec![7; PIECE]) {
+                    break error;
+                }
+            };
+            ended.send(error.kind()).expect("somebody waits");
+            Err(error)
+        };
+        let stream = stream_of(Instant::now() + Duration::from_millis(50), write);
+        assert_eq!(end.await, Ok(io::ErrorKind::TimedOut));
+        let pieces: Vec<_> = stream.collect().await;
+        assert_eq!(pieces.len(), WAITING + 1);
+        let (last, before) = pieces.split_last().expect("there are pieces");
+        assert!(before.iter().all(|piece| piece.as_ref().is_ok_and(|piece| piece.len() == PIECE)));
+        assert!(last.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_read_comes_as_it_was_written() {
+        let bytes: Vec<u8> = (0..20 * PIECE + 3).map(|at| at.to_le_bytes()[1]).collect();
+        let written = bytes.clone();
+        let write = move |mut pipe: Pipe| written.chunks(1000).try_for_each(|part| pipe.write_all(part)).map(|()| pipe);
+        let pieces: Vec<_> = stream_of(Instant::now() + LONGEST, write).collect().await;
+        let read: Vec<u8> = pieces.into_iter().flat_map(|piece| piece.expect("it does not break off")).collect();
+        assert_eq!(read, bytes);
     }
 }

@@ -3,10 +3,11 @@
 //! A chunk is one task of the queue. What it gives is in the store before the queue hears that it is done, and is kept once however often it is done.
 //! Of each tenant only a few chunks are queued at a time: when one is done, the next one is put behind those of the others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::vault::{About, Plan, Vault};
@@ -17,7 +18,7 @@ use crate::bulk::documents;
 use crate::bulk::manifest::Counts;
 use crate::pipeline::MailingBytes;
 use crate::seal;
-use crate::store::{Counted, JobRecord, Kept, Lane, StoreError, Task};
+use crate::store::{Counted, JobRecord, Kept, Lane, StoreError, Task, Turn};
 use crate::telemetry::with_causes;
 
 /// Chunks of a tenant that are queued or being done.
@@ -28,7 +29,7 @@ const MESSAGES: usize = 8;
 const LOOK: Duration = Duration::from_secs(5);
 /// How often tasks that are done are removed.
 const SWEEP: Duration = Duration::from_mins(5);
-/// After this time without any of its chunks done, in milliseconds, those of a job are queued again.
+/// After this time without any of its chunks done, in milliseconds, those of a job are queued again that the queue has lost.
 const STUCK: i64 = 15 * 60 * 1000;
 /// Longest that a job may take to be sent.
 const RECEIVE: Duration = Duration::from_hours(1);
@@ -57,6 +58,8 @@ impl Jobs {
         let Ok(queue) = self.queue().cloned() else { return };
         let mut pause = SHORTEST_PAUSE;
         let mut is_reclaimed = false;
+        // When a queue breaks off, what is done of its tasks goes on: what is in hand may still be kept.
+        let places = Arc::new(Semaphore::new(at_once));
         while !*stopped.borrow() {
             let name = seal::new_name().unwrap_or_else(|| format!("{:?}", Instant::now()));
             let mut until = stopped.clone();
@@ -64,10 +67,15 @@ impl Jobs {
                 // The sender is only dropped with the process.
                 drop(until.wait_for(|stop| *stop).await);
             };
-            let jobs = self.clone();
+            let (jobs, places) = (self.clone(), Arc::clone(&places));
             let work = move |task| {
-                let jobs = jobs.clone();
-                async move { jobs.work(task).await }
+                let (jobs, places) = (jobs.clone(), Arc::clone(&places));
+                async move {
+                    // It is never closed.
+                    if let Ok(place) = places.acquire_owned().await {
+                        jobs.work(task, place.into()).await;
+                    }
+                }
             };
             let ran = async {
                 if !is_reclaimed {
@@ -86,12 +94,17 @@ impl Jobs {
     }
 
     /// Does a task, and tries again for as long as the store does not answer: nothing is given up for that.
-    async fn work(&self, task: Task) {
+    async fn work(&self, task: Task, place: Arc<OwnedSemaphorePermit>) {
         let mut pause = SHORTEST_PAUSE;
         loop {
-            let (jobs, what) = (self.clone(), task.clone());
+            let (jobs, what, place) = (self.clone(), task.clone(), Arc::clone(&place));
             // A task that panics ends nothing but its job.
-            let done = tokio::spawn(async move { jobs.attempt(&what).await }).await;
+            let done = tokio::spawn(async move {
+                let done = jobs.attempt(&what).await;
+                drop(place);
+                done
+            });
+            let done = done.await;
             let error = match done {
                 // Of a job that was erased meanwhile there is nothing to do.
                 Ok(Ok(()) | Err(JobError::Unknown)) => return self.note(Trouble::None),
@@ -100,25 +113,49 @@ impl Jobs {
             };
             if !matches!(error, JobError::Store(_) | JobError::Queue(_)) {
                 tracing::error!(error = with_causes(&error), "a job can not be gone on with");
-                if self.give_up(&task, &error).await.is_ok() {
+                if self.give_up_task(&task, &error).await.is_ok() {
                     return;
                 }
             }
-            tracing::warn!(error = with_causes(&error), "a job waits for the store");
-            self.note(trouble(&error));
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.wait_for_store(&error, &mut pause).await;
         }
     }
 
-    async fn give_up(&self, task: &Task, error: &JobError) -> Result<(), StoreError> {
+    /// Writes what is in hand, and tries again for as long as the store does not take it: it was dear to make, or can not be undone.
+    pub(super) async fn insist<T, F>(&self, write: impl Fn() -> F) -> T
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            match write().await {
+                Ok(written) => return written,
+                Err(error) => self.wait_for_store(&error, &mut pause).await,
+            }
+        }
+    }
+
+    /// Pauses before the next try, a little longer each time.
+    async fn wait_for_store(&self, error: &(dyn std::error::Error + Send + Sync), pause: &mut Duration) {
+        tracing::warn!(error = with_causes(error), "a job waits for the store");
+        self.note(trouble(error));
+        sleep(*pause).await;
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
+    }
+
+    async fn give_up_task(&self, task: &Task, error: &JobError) -> Result<(), JobError> {
         let (Task::Plan { job, .. } | Task::Chunk { job, .. }) = task else { return Ok(()) };
-        let Some(record) = self.store().job(job).await? else { return Ok(()) };
+        match self.store().job(job).await?.filter(|record| is_of(task, record)) {
+            Some(record) => self.give_up(&record, error).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn give_up(&self, record: &JobRecord, error: &JobError) -> Result<(), JobError> {
         let problem = if matches!(error, JobError::Sealed) { "sealed" } else { "internal" };
-        if let Ok(state) = state_of(&record)
-            && is_of(task, &record)
-        {
-            self.step(job, state, State::Failed, Some(problem)).await?;
+        // One whose state nobody knows is left as it is.
+        if state_of(record).is_ok() {
+            self.step(record, State::Failed, Some(problem)).await?;
         }
         Ok(())
     }
@@ -156,21 +193,43 @@ impl Jobs {
                 _ => Wanted::Letters,
             };
             let head = self.head(id, &vault).await?;
-            let chunk = match (head.about, vault.plan(number, plan)?) {
-                (About::Letter { mailing, .. }, Plan::Letters(items)) => {
+            let before = self.done_before(record, number, wanted).await?;
+            let there: HashSet<u64> = before.outcomes.iter().map(|outcome| outcome.number).collect();
+            let made = match (head.about, vault.plan(number, plan)?) {
+                (About::Letter { mailing, .. }, Plan::Letters(mut items)) => {
+                    items.retain(|item| !there.contains(&item.number));
                     let mailing = MailingBytes::new(&mailing).map_err(|_| JobError::Sealed)?;
                     chunk::make(self.0.pipeline.pool(), &mailing, items, wanted, self.ahead()).await
                 }
-                (About::Documents { kind, .. }, Plan::Documents(orders)) => {
+                (About::Documents { kind, .. }, Plan::Documents(mut orders)) => {
+                    orders.retain(|order| !there.contains(&order.number));
                     documents::make(&self.0.pipeline, kind, orders, wanted, self.ahead()).await
                 }
                 _ => return Err(JobError::Sealed),
             };
-            let kept = seal_chunk(vault, number, chunk, wanted).await?;
-            self.store().keep_chunk(id, number, stage, kept, now()).await?;
+            let kept = seal_chunk(vault, number, before.and(made), wanted).await?;
+            let turn = Turn { job: id.clone(), number, stage, round: record.round };
+            self.insist(|| self.store().keep_chunk(&turn, &kept, now())).await;
         }
         self.dispatch(&record.tenant).await?;
         if self.store().has_open_chunks(id, stage).await? { Ok(()) } else { self.end_stage(record).await }
+    }
+
+    /// What a chunk that is to be done again has from before and keeps; nothing where it is done for the first time.
+    async fn done_before(&self, record: &JobRecord, number: i64, wanted: Wanted) -> Result<Chunk, JobError> {
+        // Only with a new round chunks are done again.
+        if record.round == 0 {
+            return Ok(Chunk::default());
+        }
+        let Some(outcomes) = self.store().outcomes(&record.id, number).await? else { return Ok(Chunk::default()) };
+        let documents = self.store().documents(&record.id, number).await?;
+        let vault = self.vault(record)?;
+        let opened = tokio::task::spawn_blocking(move || {
+            let outcomes = vault.outcomes(number, outcomes)?;
+            let documents = documents.map(|documents| vault.documents(number, documents)).transpose()?;
+            Ok(Chunk { outcomes, documents: documents.unwrap_or_default() }.without_failed(wanted))
+        });
+        opened.await.map_err(|_| JobError::Sealed)?
     }
 
     /// Documents of a chunk that wait for a worker at once.
@@ -203,15 +262,14 @@ impl Jobs {
         if record.items != Some(tally.done) {
             // Nothing is called done of which a part is missing.
             tracing::error!("the chunks of a job do not add up to its plan");
-            self.step(id, now_in, State::Failed, Some("internal")).await?;
-            return Ok(());
+            return self.step(record, State::Failed, Some("internal")).await.map(drop);
         }
         let to = match now_in {
             State::Checking if tally.counts.invalid + tally.counts.failed > 0 => State::Rejected,
             State::Checking => State::Making,
             _ => State::Done,
         };
-        if self.step(id, now_in, to, None).await? && to == State::Making {
+        if self.step(record, to, None).await? && to == State::Making {
             self.dispatch(&record.tenant).await?;
         }
         Ok(())
@@ -279,17 +337,43 @@ impl Jobs {
         }
         let at_work = self.store().jobs_at_work().await?;
         for record in at_work.iter().filter(|record| record.moved_at < now() - STUCK) {
-            self.store().unstick_job(&record.id, now() - STUCK, now()).await?;
+            if self.is_stuck(record).await? {
+                self.store().unstick_job(&record.id, now() - STUCK, now()).await?;
+            }
         }
         for tenant in at_work.iter().map(|record| record.tenant.as_str()).collect::<BTreeSet<_>>() {
             self.dispatch(tenant).await?;
         }
         for record in &at_work {
             if !self.store().has_open_chunks(&record.id, record.stage).await? {
-                self.end_stage(record).await?;
+                self.end_stage_or_give_up(record).await?;
             }
         }
         Ok(())
+    }
+
+    /// Takes a job on, or fails it alone: those behind it are to go on.
+    async fn end_stage_or_give_up(&self, record: &JobRecord) -> Result<(), JobError> {
+        match self.end_stage(record).await {
+            Ok(()) | Err(JobError::Unknown) => Ok(()),
+            Err(error @ (JobError::Store(_) | JobError::Queue(_))) => Err(error),
+            Err(error) => {
+                tracing::error!(error = with_causes(&error), "a job can not be gone on with");
+                self.give_up(record, &error).await
+            }
+        }
+    }
+
+    /// Whether a job has chunks that were queued, and the queue has none of them. One that only waits behind those of others would lose its place.
+    async fn is_stuck(&self, record: &JobRecord) -> Result<bool, JobError> {
+        let numbers = self.store().chunks_queued(&record.id).await?;
+        for &number in &numbers {
+            let task = Task::Chunk { job: record.id.clone(), number, stage: record.stage, round: record.round };
+            if self.queue()?.has(&task).await? {
+                return Ok(false);
+            }
+        }
+        Ok(!numbers.is_empty())
     }
 }
 
