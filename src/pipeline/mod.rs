@@ -325,7 +325,9 @@ fn identify(
     known: &moka::sync::Cache<Id, Id>,
     request: &Request,
 ) -> Result<(Id, Option<Id>), ProduceError> {
-    let options = postcard::to_stdvec(&(request.kind, &request.options)).map_err(|_| WorkError::Crashed)?;
+    // What another version has kept is not found when a document is asked for anew.
+    let options = (LABEL_VERSION, request.kind, &request.options);
+    let options = postcard::to_stdvec(&options).map_err(|_| WorkError::Crashed)?;
     let bytes = cache.id(&request.tenant, &[b"the very bytes", &options, &request.body]);
     if let Some(id) = known.get(&bytes) {
         return Ok((id, None));
