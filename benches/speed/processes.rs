@@ -1,4 +1,4 @@
-//! The render processes alone: given the letters of a mailing one after the other, without HTTP, store or archive.
+//! The render processes alone, as the service has them: given the letters of a mailing one after the other, without HTTP, store or archive.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ impl Processes {
             recycle_after: u64::MAX,
             recycle_growth: u64::MAX,
         };
-        let program = Program { path: env!("CARGO_BIN_EXE_skoledok").into(), ..app::letter_worker(512 << 20) };
+        let program = Program { path: env!("CARGO_BIN_EXE_skoledok").into(), ..app::render_worker(512 << 20) };
         let before = process::children_of(std::process::id());
         let pool = runtime.block_on(async {
             let pool = Pool::new(settings);

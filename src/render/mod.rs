@@ -30,12 +30,12 @@ use desk::{Desk, Library};
 pub use mark::Mark;
 
 /// Looking for what to forget takes as long as there is much to look through, so it is not done after
-/// every document (docs/benchmarks.md: a letter takes a third less than with 1 and 45).
-const EVICT_EVERY: usize = 8;
+/// every document (docs/benchmarks.md: a letter takes a third less than with 1 and 45; 8 and 6 keep as much and look twice as often).
+const EVICT_EVERY: usize = 16;
 /// How often it is looked for before an unused memoised result is forgotten. `EVICT_EVERY` times this is
 /// more than the templates and languages that one worker sees in turn (seven kinds in three languages,
 /// and letters in eleven more).
-const EVICT_AGE: usize = 6;
+const EVICT_AGE: usize = 3;
 
 /// Most pages that printing services take (Digipost printability validator).
 const PRINTABLE_PAGES: usize = 20;
