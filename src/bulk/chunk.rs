@@ -288,15 +288,14 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outcome(number: u64, result: Made) -> Outcome {
-        Outcome {
+impl Outcome {
+    /// What became of an item that was to get a letter, for tests.
+    pub(super) fn of_letter(number: u64, result: Made) -> Self {
+        Self {
             number,
             entry: number,
-            row: 1,
-            key: format!("e{number}"),
+            row: 2,
+            key: format!("k{number}"),
             decision: "letter".to_owned(),
             follows: None,
             notes: Vec::new(),
@@ -304,6 +303,11 @@ mod tests {
             result,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     fn letter(bytes: &[u8]) -> Made {
         Made::Letter(Letter { language: Language::Nb, pages: 1, digest: Sha256::digest(bytes).into(), place: (0, 0) })
@@ -314,7 +318,7 @@ mod tests {
         let mut chunk = Chunk::default();
         for &(number, bytes) in items {
             let result = if bytes.is_empty() { Made::Failed(Failure::Deadline) } else { letter(bytes) };
-            chunk.add(outcome(number, result), bytes);
+            chunk.add(Outcome::of_letter(number, result), bytes);
         }
         chunk
     }
@@ -335,9 +339,9 @@ mod tests {
     fn only_letters_whose_bytes_are_there_stay_and_nothing_that_hangs_on_another_item() {
         let mut before = chunk(&[(1, b"one"), (2, b"two")]);
         before.documents[0] = b'x';
-        before.add(outcome(3, Made::Faults(Vec::new())), b"");
+        before.add(Outcome::of_letter(3, Made::Faults(Vec::new())), b"");
         for result in [Made::Nothing, Made::Faults(Vec::new())] {
-            before.add(Outcome { follows: Some(1), ..outcome(4, result) }, b"");
+            before.add(Outcome { follows: Some(1), ..Outcome::of_letter(4, result) }, b"");
         }
         let numbers = |chunk: &Chunk| chunk.outcomes.iter().map(|outcome| outcome.number).collect::<Vec<_>>();
         assert_eq!(numbers(&before.clone().without_failed(Wanted::Letters)), [2, 3]);

@@ -46,17 +46,7 @@ mod tests {
 
     fn outcome(pages: usize, bytes: usize) -> Outcome {
         let letter = Letter { language: Language::Nb, pages, digest: [0; 32], place: (7, bytes) };
-        Outcome {
-            number: 1,
-            entry: 1,
-            row: 1,
-            key: "k".to_owned(),
-            decision: "letter".to_owned(),
-            follows: None,
-            notes: Vec::new(),
-            is_protected: false,
-            result: Made::Letter(letter),
-        }
+        Outcome::of_letter(1, Made::Letter(letter))
     }
 
     fn places(mut layout: Layout, letters: &[(usize, usize)]) -> Vec<Option<(usize, usize)>> {

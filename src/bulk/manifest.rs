@@ -203,17 +203,7 @@ mod tests {
     use crate::validate::{Code, Finding};
 
     fn outcome(number: u64, result: Made) -> Outcome {
-        Outcome {
-            number,
-            entry: number,
-            row: 2,
-            key: format!("k{number}"),
-            decision: "letter".to_owned(),
-            follows: None,
-            notes: vec!["household".to_owned()],
-            is_protected: false,
-            result,
-        }
+        Outcome { notes: vec!["household".to_owned()], ..Outcome::of_letter(number, result) }
     }
 
     #[test]

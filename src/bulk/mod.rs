@@ -1,6 +1,6 @@
 //! A letter to every home: who gets one, the letters in chunks, and what is made of them.
 //!
-//! A list is gone through twice and kept as it came: [`entry`] reads it, [`plan`] decides by [`home`], [`chunk`] has the letters of a hundred items
+//! A list is gone through twice and kept as it came: [`entry`] reads it, [`parsed`] takes an entry by itself, [`plan`] decides by [`home`], [`chunk`] has the letters of a hundred items
 //! made, [`spool`] keeps chunks until all are there, and [`output`] makes files of them, print files as [`layout`] has it. Knows no
 //! HTTP.
 
@@ -14,6 +14,7 @@ pub mod layout;
 pub mod list;
 pub mod manifest;
 pub mod output;
+pub mod parsed;
 pub mod plan;
 pub mod print_file;
 pub mod spool;

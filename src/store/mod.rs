@@ -5,6 +5,7 @@
 mod audit;
 mod backup;
 mod change;
+mod chunk;
 mod job;
 mod key;
 mod queue;
@@ -29,7 +30,8 @@ use crate::seal::{self, Key};
 
 pub use audit::{Entry, Fault, Record};
 pub use backup::BackupError;
-pub use job::{ChunkRecord, Counted, JobRecord, Kept, Planned, Step, Tally, Turn};
+pub use chunk::{ChunkRecord, Counted, Kept, Tally, Turn};
+pub use job::{JobRecord, Planned, Step};
 pub use key::KeyRecord;
 pub use queue::{Lane, Queue, QueueError, Task};
 pub use record::{DOCUMENT, FoundRecord, Frozen, Move, NewVersion, RecordFilter, RecordRow, SIGNED, Terms, VersionRow};

@@ -1189,10 +1189,12 @@ struct SmallDisk {
 const SHARED_MEMORY: &str = "/dev/shm";
 
 impl SmallDisk {
-    fn new(folder: PathBuf, mebibytes: usize) -> Self {
+    fn new(name: &str, mebibytes: usize) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        // A run that was killed has left its disk there; most have left none, which is no failure.
+        drop(Command::new("umount").args(["-q", "-l"]).arg(root().join("target/test-output").join(name)).output());
+        let folder = output_folder(name);
         let size = format!("size={mebibytes}m");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&folder);
@@ -1257,8 +1259,7 @@ fn waiting_for_room(server: &Server) -> (String, String, u64) {
 
 #[test]
 fn a_full_disk_is_told_loses_nothing_and_when_there_is_room_the_job_goes_on() {
-    let folder = output_folder("jobs-full");
-    let disk = SmallDisk::new(folder.join("disk"), 7);
+    let disk = SmallDisk::new("jobs-full", 7);
     let server = on(&disk);
     let (location, _, before) = waiting_for_room(&server);
     // What is made can be had.
@@ -1277,8 +1278,7 @@ fn a_full_disk_is_told_loses_nothing_and_when_there_is_room_the_job_goes_on() {
 
 #[test]
 fn a_service_whose_disk_was_full_for_long_goes_on_by_itself_when_there_is_room() {
-    let folder = output_folder("jobs-full-for-long");
-    let disk = SmallDisk::new(folder.join("disk"), 7);
+    let disk = SmallDisk::new("jobs-full-for-long", 7);
     let server = on(&disk);
     let (location, body, _) = waiting_for_room(&server);
     // Each chunk is tried again and again meanwhile, so that more writes fail than the store has connections.

@@ -215,11 +215,7 @@ impl Server {
     }
 
     pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = agent().get(format!("{}{path}", self.base));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        answer(request.call())
+        call(agent().get(format!("{}{path}", self.base)), headers)
     }
 
     pub fn head(&self, path: &str) -> Answer {
@@ -227,11 +223,7 @@ impl Server {
     }
 
     pub fn head_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = agent().head(format!("{}{path}", self.base));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        answer(request.call())
+        call(agent().head(format!("{}{path}", self.base)), headers)
     }
 
     pub fn delete(&self, path: &str) -> Answer {
@@ -239,11 +231,7 @@ impl Server {
     }
 
     pub fn delete_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = agent().delete(format!("{}{path}", self.base));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        answer(request.call())
+        call(agent().delete(format!("{}{path}", self.base)), headers)
     }
 
     pub fn put(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
@@ -396,6 +384,14 @@ impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("the body is JSON")
     }
+}
+
+/// Sends a request without a body.
+fn call(mut request: ureq::RequestBuilder<ureq::typestate::WithoutBody>, headers: &[(&str, &str)]) -> Answer {
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    answer(request.call())
 }
 
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {

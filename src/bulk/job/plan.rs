@@ -15,7 +15,8 @@ use crate::bulk::chunk::ITEMS;
 use crate::bulk::documents::{Order, Orders};
 use crate::bulk::entry::{Entry, List};
 use crate::bulk::home::Survey;
-use crate::bulk::plan::{Item, Parsed, Planner};
+use crate::bulk::parsed::Parsed;
+use crate::bulk::plan::{Item, Planner};
 use crate::store::{JobRecord, Planned, Store};
 
 /// Chunks that are kept in one transaction.
