@@ -3,6 +3,8 @@
 //! A task that was taken is held by the process that took it, for as long as that tells every few seconds that it lives; another process then
 //! gives it to the queue again. A task holds no contents, only which job it is about.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use sqlx::Executor;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{PATIENCE, PRAGMAS, Store, is_clean};
@@ -42,8 +46,12 @@ impl Lane {
 const MIGRATIONS: &str = "_apalis_migrations";
 /// Connections of its own: one for each lane to take and give back, and one to add.
 const CONNECTIONS: u32 = 3;
-/// How often an idle process looks for tasks of another.
+/// How often an idle process looks for tasks of another, and for those whose time has come.
 const LOOK: Duration = Duration::from_millis(200);
+/// The same on SQLite, where there is no other: what is added is told.
+const LOOK_ALONE: Duration = Duration::from_secs(1);
+/// When it is looked once more after a task was added: a look that was under way may have been too early for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Signs of life that may be missing.
 const MISSED: usize = 2;
 
@@ -120,6 +128,24 @@ fn fault(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> QueueErr
 pub struct Queue {
     backend: Backend,
     heartbeat: Duration,
+    /// Told when this process adds a task.
+    added: Added,
+}
+
+/// For each lane.
+#[derive(Clone, Default)]
+struct Added {
+    work: Arc<Notify>,
+    messages: Arc<Notify>,
+}
+
+impl Added {
+    fn of(&self, lane: Lane) -> &Arc<Notify> {
+        match lane {
+            Lane::Work => &self.work,
+            Lane::Messages => &self.messages,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -157,26 +183,35 @@ impl Store {
             own_table(PostgresStorage::migrations()).run(&pool).await.map_err(fault)?;
             Backend::Postgres(pool)
         };
-        Ok(Queue { backend, heartbeat })
+        Ok(Queue { backend, heartbeat, added: Added::default() })
     }
 }
 
-/// When an idle process looks for tasks. apalis' own interval asks to be woken for the next time only when it is asked once more, and so sleeps until
-/// the next sign of life.
-struct Ticks(Interval);
+/// When an idle process looks for tasks: when it has added one, and every so often. apalis' own interval asks to be woken for the next time only when
+/// it is asked once more, and so sleeps until the next sign of life.
+struct Looks {
+    ticks: Interval,
+    added: Arc<Notify>,
+    next: Pin<Box<OwnedNotified>>,
+}
 
-impl Ticks {
-    fn new() -> Self {
-        let mut ticks = interval(LOOK);
+impl Looks {
+    fn new(every: Duration, added: Arc<Notify>) -> Self {
+        let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self(ticks)
+        Self { ticks, next: Box::pin(Arc::clone(&added).notified_owned()), added }
     }
 }
 
-impl PollStrategy for Ticks {
+impl PollStrategy for Looks {
     fn poll_drive(&mut self, context: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
         let mut is_time = false;
-        while self.0.poll_tick(context).is_ready() {
+        while self.next.as_mut().poll(context).is_ready() {
+            self.next.set(Arc::clone(&self.added).notified_owned());
+            self.ticks.reset_after(LOOK_AGAIN);
+            is_time = true;
+        }
+        while self.ticks.poll_tick(context).is_ready() {
             is_time = true;
         }
         if is_time { Poll::Ready(Some(())) } else { Poll::Pending }
@@ -227,13 +262,15 @@ impl Queue {
         }
         let task = task.build();
         match &self.backend {
-            Backend::Sqlite(pool) => self.sqlite(pool, lane).push_task(task).await.map_err(fault),
+            Backend::Sqlite(pool) => self.sqlite(pool, lane).push_task(task).await.map_err(fault)?,
             Backend::Postgres(pool) => match self.postgres(pool, lane).push_task(task).await {
                 // Where SQLite says nothing, apalis on PostgreSQL stumbles over a task that is there.
-                Err(TaskSinkError::PushError(apalis_postgres::Error::Database(error))) if is_there(&error) => Ok(()),
-                pushed => pushed.map_err(fault),
+                Err(TaskSinkError::PushError(apalis_postgres::Error::Database(error))) if is_there(&error) => {}
+                pushed => pushed.map_err(fault)?,
             },
         }
+        self.added.of(lane).notify_one();
+        Ok(())
     }
 
     /// Whether a task waits or is being done.
@@ -332,15 +369,43 @@ impl Queue {
             Ok::<(), std::io::Error>(())
         };
         let builder = WorkerBuilder::new(name);
+        let looks = |every| Looks::new(every, Arc::clone(self.added.of(lane)));
         match &self.backend {
             Backend::Sqlite(pool) => {
-                let backend = PollWith::new(self.sqlite(pool, lane), Ticks::new());
+                let backend = PollWith::new(self.sqlite(pool, lane), looks(LOOK_ALONE));
                 builder.backend(backend).concurrency(at_once).build(does).run_until(stop).await.map_err(fault)
             }
             Backend::Postgres(pool) => {
-                let backend = PollWith::new(self.postgres(pool, lane), Ticks::new());
+                let backend = PollWith::new(self.postgres(pool, lane), looks(LOOK));
                 builder.backend(backend).concurrency(at_once).build(does).run_until(stop).await.map_err(fault)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
+    use futures_util::poll;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_adds_a_task_wakes_who_takes_it_and_once_more_soon_after() {
+        let added = Arc::default();
+        let mut looks = Looks::new(Duration::from_hours(1), Arc::clone(&added));
+        let mut look = async || {
+            let look = poll_fn(|context| looks.poll_drive(context, &PollSnapshot::default()));
+            timeout(Duration::from_mins(1), look).await.expect("nobody sleeps for an hour")
+        };
+        look().await;
+        assert!(poll!(pin!(look())).is_pending(), "it has been looked at the start");
+        added.notify_one();
+        look().await;
+        look().await;
+        assert!(poll!(pin!(look())).is_pending(), "it has been looked twice");
     }
 }
