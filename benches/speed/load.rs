@@ -2,12 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll;
 use serde::{Deserialize, Serialize};
 
 use crate::input::Bodies;
+
+/// What ends the head of an answer.
+const END: &[u8] = b"\r\n\r\n";
 
 /// What was done in some time.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -83,9 +87,7 @@ pub struct Caller {
 
 impl Caller {
     pub fn new(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("the server can be reached");
-        stream.set_nodelay(true).expect("a socket takes options");
-        Self { stream, buffer: vec![0; 256 * 1024] }
+        Self { stream: connect(address), buffer: vec![0; 256 * 1024] }
     }
 
     /// Sends a request and reads the answer: its status and where head and body end in the buffer.
@@ -98,7 +100,7 @@ impl Caller {
             let searched = filled.saturating_sub(3);
             filled += read;
             if head.is_none() {
-                let found = self.buffer[searched..filled].windows(4).position(|four| four == b"\r\n\r\n");
+                let found = self.buffer[searched..filled].windows(4).position(|four| four == END);
                 head = found.map(|at| searched + at + 4);
                 if let Some(end) = head {
                     let needed = end + length(&self.buffer[..end]);
@@ -110,8 +112,7 @@ impl Caller {
             if let Some(end) = head {
                 let whole = end + length(&self.buffer[..end]);
                 if filled >= whole {
-                    let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|word| word.parse().ok());
-                    return (status.expect("an answer has a status"), end, whole);
+                    return (status(&self.buffer), end, whole);
                 }
             }
         }
@@ -127,6 +128,17 @@ impl Caller {
         let body = self.buffer[head..whole].to_vec();
         Answer { status, head: String::from_utf8_lossy(&self.buffer[..head]).into_owned(), body }
     }
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the server can be reached");
+    stream.set_nodelay(true).expect("a socket takes options");
+    stream
+}
+
+fn status(head: &[u8]) -> u16 {
+    let word = std::str::from_utf8(&head[9..12]).ok();
+    word.and_then(|word| word.parse().ok()).expect("an answer has a status")
 }
 
 /// The length of a body, by its head.
@@ -149,32 +161,79 @@ pub fn post_distinct(address: &str, bodies: &Bodies, callers: usize, time: Durat
     run(address, callers, time, |number| std::borrow::Cow::Owned(post(&path, &bodies.body(offset + number))))
 }
 
+/// One thread for all of them, so that they take little of the cores that they share with whoever is measured.
 fn run<'a>(
     address: &str,
     callers: usize,
     time: Duration,
-    request: impl Fn(usize) -> std::borrow::Cow<'a, [u8]> + Sync,
+    request: impl Fn(usize) -> std::borrow::Cow<'a, [u8]>,
 ) -> Figures {
-    let next = AtomicUsize::new(0);
-    let began = Instant::now();
-    let micros = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..callers)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut caller = Caller::new(address);
-                    let mut taken = Vec::new();
-                    while began.elapsed() < time {
-                        let request = request(next.fetch_add(1, Ordering::Relaxed));
-                        let start = Instant::now();
-                        let (status, ..) = caller.ask(&request);
-                        assert!(matches!(status, 200 | 304), "the answer is {status}");
-                        taken.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
-                    }
-                    taken
-                })
-            })
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("a caller ends well")).collect::<Vec<_>>()
-    });
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("the system has epoll");
+    let (began, mut sent) = (Instant::now(), 0);
+    let mut next = || {
+        sent += 1;
+        request(sent - 1)
+    };
+    let start = |number: usize| {
+        let asking = Asking::new(address);
+        let data = epoll::EventData::new_u64(number as u64);
+        epoll::add(&epoll, &asking.stream, data, epoll::EventFlags::IN).expect("a socket can be waited for");
+        asking
+    };
+    let mut all: Vec<Asking> = (0..callers).map(start).collect();
+    for asking in &mut all {
+        asking.send(&next());
+    }
+    let (mut buffer, mut events, mut micros) = (vec![0; 64 * 1024], Vec::with_capacity(callers), Vec::new());
+    let mut waiting = callers;
+    while waiting > 0 {
+        epoll::wait(&epoll, spare_capacity(&mut events), None).expect("sockets can be waited for");
+        for event in events.drain(..) {
+            let asking = &mut all[event.data.u64() as usize];
+            if !asking.receive(&mut buffer) {
+                continue;
+            }
+            micros.push(u32::try_from(asking.since.elapsed().as_micros()).unwrap_or(u32::MAX));
+            if began.elapsed() < time {
+                asking.send(&next());
+            } else {
+                waiting -= 1;
+            }
+        }
+    }
     Figures { count: micros.len(), seconds: began.elapsed().as_secs_f64(), cpu: 0.0, memory: 0.0, micros }
+}
+
+/// A connection of which only the head of an answer is read, and the rest counted.
+struct Asking {
+    stream: TcpStream,
+    since: Instant,
+    /// Bytes of the answer that are still to come, once its head is there.
+    left: Option<usize>,
+}
+
+impl Asking {
+    fn new(address: &str) -> Self {
+        Self { stream: connect(address), since: Instant::now(), left: None }
+    }
+
+    fn send(&mut self, request: &[u8]) {
+        self.since = Instant::now();
+        self.stream.write_all(request).expect("a request can be sent");
+    }
+
+    /// Takes what has come; whether that was the last of an answer.
+    fn receive(&mut self, buffer: &mut [u8]) -> bool {
+        let read = self.stream.read(buffer).expect("an answer can be read");
+        assert!(read > 0, "the server has closed the connection");
+        let whole = self.left.unwrap_or_else(|| {
+            let head = buffer[..read].windows(4).position(|four| four == END).expect("a head comes at once") + 4;
+            let status = status(buffer);
+            assert!(matches!(status, 200 | 304), "the answer is {status}");
+            head + length(&buffer[..head])
+        });
+        let left = whole - read;
+        self.left = (left > 0).then_some(left);
+        left == 0
+    }
 }
