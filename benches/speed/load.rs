@@ -90,8 +90,12 @@ impl Caller {
         Self { stream: connect(address), buffer: vec![0; 256 * 1024] }
     }
 
-    /// Sends a request and reads the answer: its status and where head and body end in the buffer.
-    fn ask(&mut self, request: &[u8]) -> (u16, usize, usize) {
+    /// Sends a request and does not wait for the answer.
+    pub fn send_only(&mut self, request: &[u8]) {
+        self.stream.write_all(request).expect("a request can be sent");
+    }
+
+    pub fn fetch(&mut self, request: &[u8]) -> Answer {
         self.stream.write_all(request).expect("a request can be sent");
         let (mut filled, mut head) = (0, None);
         loop {
@@ -112,21 +116,11 @@ impl Caller {
             if let Some(end) = head {
                 let whole = end + length(&self.buffer[..end]);
                 if filled >= whole {
-                    return (status(&self.buffer), end, whole);
+                    let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
+                    return Answer { status: status(&self.buffer), head, body: self.buffer[end..whole].to_vec() };
                 }
             }
         }
-    }
-
-    /// Sends a request and does not wait for the answer.
-    pub fn send_only(&mut self, request: &[u8]) {
-        self.stream.write_all(request).expect("a request can be sent");
-    }
-
-    pub fn fetch(&mut self, request: &[u8]) -> Answer {
-        let (status, head, whole) = self.ask(request);
-        let body = self.buffer[head..whole].to_vec();
-        Answer { status, head: String::from_utf8_lossy(&self.buffer[..head]).into_owned(), body }
     }
 }
 

@@ -408,4 +408,16 @@ mod tests {
         look().await;
         assert!(poll!(pin!(look())).is_pending(), "it has been looked twice");
     }
+
+    #[tokio::test]
+    async fn a_task_is_told_to_those_of_its_lane() {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await;
+        let pool = pool.expect("there is memory");
+        own_table(SqliteStorage::migrations()).run(&pool).await.expect("there are tables");
+        let queue =
+            Queue { backend: Backend::Sqlite(pool), heartbeat: Duration::from_secs(30), added: Added::default() };
+        queue.push(Task::Plan { job: "j".to_owned(), round: 0 }).await.expect("a task is added");
+        assert!(poll!(pin!(queue.added.of(Lane::Work).notified())).is_ready());
+        assert!(poll!(pin!(queue.added.of(Lane::Messages).notified())).is_pending());
+    }
 }

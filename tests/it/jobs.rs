@@ -13,7 +13,8 @@ use skoledok::document::{Kind, Locale};
 use crate::postgres_server::PostgresServer;
 use crate::store::{block_on, execute};
 use crate::support::{
-    Answer, Server, assert_standards, binary, eventually, output_folder, python, root, run_ok, sample, signal, words,
+    Answer, Server, assert_standards, binary, eventually, output_folder, output_path, python, root, run_ok, sample,
+    signal, words,
 };
 
 const JOBS: &str = "/v1/jobs";
@@ -1193,7 +1194,7 @@ impl SmallDisk {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         // A run that was killed has left its disk there; most have left none, which is no failure.
-        drop(Command::new("umount").args(["-q", "-l"]).arg(root().join("target/test-output").join(name)).output());
+        drop(Command::new("umount").args(["-q", "-l"]).arg(output_path(name)).output());
         let folder = output_folder(name);
         let size = format!("size={mebibytes}m");
         let mut mount = Command::new("mount");

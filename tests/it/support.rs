@@ -32,9 +32,14 @@ fn stores() -> PathBuf {
     folder
 }
 
+/// Where [`output_folder`] has its folder of a name.
+pub fn output_path(name: &str) -> PathBuf {
+    root().join("target/test-output").join(name)
+}
+
 /// An empty folder below `target/` that stays for a look after the test.
 pub fn output_folder(name: &str) -> PathBuf {
-    let folder = root().join("target/test-output").join(name);
+    let folder = output_path(name);
     if folder.exists() {
         std::fs::remove_dir_all(&folder).expect("the output of an earlier run can be removed");
     }
