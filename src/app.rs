@@ -82,15 +82,20 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     }
     worker::quiet_panics();
     worker::hide_memory()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(config.threads).enable_all().build()?;
-    runtime.block_on(run(config))
+    let pool = Pool::new(config.render.clone());
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(config.threads).enable_all();
+    if config.threads == 1 {
+        let pool = pool.clone();
+        runtime.on_thread_park(move || pool.lull());
+    }
+    runtime.build()?.block_on(run(config, pool))
 }
 
-async fn run(config: Config) -> Result<(), ServeError> {
+async fn run(config: Config, pool: Pool) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let workers_wanted = config.render.workers;
-    let pool = Pool::new(config.render);
     // First, since it takes longest.
     let workers = pool.clone();
     let start = tokio::spawn(async move { workers.start(render_worker(config.render_memory)).await });

@@ -30,8 +30,6 @@ pub struct Processes {
 impl Processes {
     /// Starts and warms them.
     pub fn start(count: usize) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.expect("there is a runtime");
         let settings = Settings {
             workers: count,
             queue: 256,
@@ -39,13 +37,14 @@ impl Processes {
             recycle_after: u64::MAX,
             recycle_growth: u64::MAX,
         };
+        let pool = Pool::new(settings);
+        let lulled = pool.clone();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().on_thread_park(move || lulled.lull()).build();
+        let runtime = runtime.expect("there is a runtime");
         let program = Program { path: env!("CARGO_BIN_EXE_skoledok").into(), ..app::render_worker(512 << 20) };
         let before = process::children_of(std::process::id());
-        let pool = runtime.block_on(async {
-            let pool = Pool::new(settings);
-            pool.start_without_spare(program).await.expect("the processes start");
-            pool
-        });
+        runtime.block_on(pool.start_without_spare(program)).expect("the processes start");
         let mut workers = process::children_of(std::process::id());
         workers.retain(|id| !before.contains(id));
         let mailing: Mailing = serde_json::from_value(input::mailing()).expect("a mailing");

@@ -82,13 +82,14 @@ struct Run<'a> {
 pub(super) fn run(bulk: &Bulk) -> Result<(), Failure> {
     let config = settings(bulk.config.as_deref(), None)?;
     worker::hide_memory().map_err(Failure::told)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(Failure::told)?;
     // Two chunks are made at a time. With all letters of the first before those of the second in the queue, there is always one to be
     // made while the other is kept.
     let ahead = (config.render.queue / 2).clamp(1, ITEMS);
     let pool = Pool::new(config.render);
-    let workers = pool.clone();
+    let [workers, lulled] = [pool.clone(), pool.clone()];
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().on_thread_park(move || lulled.lull()).build();
+    let runtime = runtime.map_err(Failure::told)?;
     // They warm themselves while letter and list are read.
     let started =
         runtime.spawn(async move { workers.start_without_spare(app::letter_worker(config.render_memory)).await });

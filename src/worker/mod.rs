@@ -9,9 +9,11 @@
 //! neither documents nor HTTP.
 
 mod child;
+mod lull;
 mod process;
 mod queue;
 mod sandbox;
+mod slot;
 mod spare;
 #[cfg(test)]
 mod tests;
@@ -19,17 +21,19 @@ mod wire;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tokio::sync::oneshot;
 
 pub use child::{quiet_panics, run as run_child};
-use process::{Ended, Worker};
+use lull::Lull;
+use process::Worker;
 pub use process::{Program, StartError};
 use queue::{Job, Queue};
 pub use sandbox::{Landlock, hide_memory};
+use slot::Slot;
 use spare::Spare;
 #[cfg(fuzzing)]
 pub(crate) use wire::fuzz;
@@ -37,10 +41,6 @@ pub(crate) use wire::fuzz;
 /// Stack of the thread that does the tasks (measured: nested content overflows 2 MB at 20,000 levels;
 /// 64 MB survives 100,000).
 const STACK: usize = 64 * 1024 * 1024;
-/// After how many tasks the memory of a worker is looked at.
-const LOOK: u64 = 32;
-/// Longest task, in bytes, that a worker gets before its last answer is read: half of a pipe.
-const LONGEST_AHEAD: usize = 32 * 1024;
 /// How often those who wait are looked at.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -146,6 +146,7 @@ struct Shared {
     settings: Settings,
     queue: Arc<Queue>,
     spare: Spare,
+    lull: Lull,
     /// Slots that have a process.
     manned: AtomicUsize,
     replaced: AtomicU64,
@@ -161,6 +162,7 @@ impl Pool {
     pub fn new(settings: Settings) -> Self {
         let shared = Shared {
             queue: Arc::new(Queue::new(settings.queue)),
+            lull: Lull::new(settings.workers.max(1)),
             settings,
             spare: Spare::default(),
             manned: AtomicUsize::new(0),
@@ -194,8 +196,8 @@ impl Pool {
             tell(*shared.landlock.get_or_init(|| worker.landlock));
         }
         shared.manned.store(first.len(), Ordering::Relaxed);
-        for worker in first {
-            tokio::spawn(Arc::clone(shared).man(worker));
+        for (number, worker) in first.into_iter().enumerate() {
+            tokio::spawn(Slot::new(Arc::clone(shared), number, worker).serve());
         }
         let shared = Arc::clone(shared);
         tokio::spawn(async move { shared.spare.keep(&program).await });
@@ -212,6 +214,12 @@ impl Pool {
         let result = result.await.unwrap_or(Err(WorkError::Crashed));
         drop(place);
         result
+    }
+
+    /// Blocks the calling thread for up to 4 ms while every process has another task in hand than the one that it does. To be called by the only
+    /// thread of a runtime before it waits for events: it then finds several, which takes less of the cores that the processes want.
+    pub fn lull(&self) {
+        self.shared.lull.wait();
     }
 
     /// How far the kernel fences the processes in, once they are started.
@@ -234,32 +242,6 @@ impl Pool {
 }
 
 impl Shared {
-    /// Serves the queue with one process after the other, for as long as the service lives.
-    async fn man(self: Arc<Self>, mut worker: Worker) {
-        let mut ahead: Option<Job> = None;
-        loop {
-            // What the worker has got already it does, whether or not somebody still waits.
-            let job = match ahead.take() {
-                Some(job) => Some(job),
-                None => self.wanted(self.queue.next().await),
-            };
-            let Some(job) = job else { continue };
-            let is_last = self.does_its_last(&worker);
-            if !self.work(job, &mut worker, &mut ahead, is_last).await {
-                if let Some(next) = ahead.take() {
-                    self.queue.put_back(next);
-                }
-                // Which kills it. It would go on, perhaps for ever, while its successor is waited for.
-                drop(worker);
-                worker = self.replace().await;
-            } else if is_last && let Some(spare) = self.spare.take() {
-                // Without one it goes on until there is one.
-                self.replaced.fetch_add(1, Ordering::Relaxed);
-                worker = spare;
-            }
-        }
-    }
-
     /// A job, if somebody waits for it and it is not too late.
     fn wanted(&self, job: Job) -> Option<Job> {
         if job.answer.is_closed() {
@@ -287,51 +269,14 @@ impl Shared {
         drop(job.answer.send(Err(self.busy(Priority::Interactive))));
     }
 
-    /// A job to give to a worker that has nearly finished one, or not yet handed it over. It is short enough for
-    /// the worker's pipe to take it at once, even while the worker is still writing its answer.
-    fn following(&self) -> Option<Job> {
-        std::iter::from_fn(|| self.queue.next_of(LONGEST_AHEAD)).find_map(|job| self.wanted(job))
+    /// The next job, if there is one now and it is not longer than so many bytes.
+    fn following(&self, longest: usize) -> Option<Job> {
+        std::iter::from_fn(|| self.queue.next_of(longest)).find_map(|job| self.wanted(job))
     }
 
-    /// Has a worker do a job; whether it can be used again. A job that deserves another try goes back into the queue. Unless it
-    /// is the worker's last, the worker gets another one when it is nearly done, which is left in `ahead`.
-    async fn work(&self, mut job: Job, worker: &mut Worker, ahead: &mut Option<Job>, is_last: bool) -> bool {
-        job.tries += 1;
-        let began = Instant::now();
-        let following = || if is_last { None } else { self.following() };
-        let result = match worker.ask(&job, self.settings.deadline, ahead, following).await {
-            Ok(answer) => {
-                self.note(began.elapsed());
-                Ok(Bytes::from(answer))
-            }
-            Err(ended) if job.tries < ended.tries() => {
-                self.queue.put_back(job);
-                return false;
-            }
-            Err(Ended::Late) => Err(WorkError::Deadline),
-            Err(Ended::Memory) => Err(WorkError::Memory),
-            Err(Ended::Crashed | Ended::Killed) => Err(WorkError::Crashed),
-        };
-        let is_whole = result.is_ok();
-        // Its caller may have gone.
-        drop(job.answer.send(result));
-        is_whole
-    }
-
-    /// A worker in place of one that is lost: the spare, or the next that starts.
-    async fn replace(&self) -> Worker {
-        self.manned.fetch_sub(1, Ordering::Relaxed);
-        let worker = self.spare.next().await;
-        self.manned.fetch_add(1, Ordering::Relaxed);
-        self.replaced.fetch_add(1, Ordering::Relaxed);
-        worker
-    }
-
-    /// Whether the next job is the last that a worker gets.
-    fn does_its_last(&self, worker: &Worker) -> bool {
-        worker.done + 1 >= self.settings.recycle_after
-            || (worker.done.is_multiple_of(LOOK)
-                && worker.growth().is_some_and(|growth| growth > self.settings.recycle_growth))
+    /// Mean time of a task, moving.
+    fn mean(&self) -> Duration {
+        Duration::from_micros(self.mean.load(Ordering::Relaxed))
     }
 
     fn note(&self, took: Duration) {

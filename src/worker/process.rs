@@ -1,6 +1,9 @@
 //! One worker process, as the service sees it.
 
 use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -8,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::queue::Job;
+use super::Task;
 use super::sandbox::Landlock;
 use super::wire::{self, Hello};
 
@@ -43,7 +47,7 @@ pub struct Program {
 pub enum StartError {
     /// The system did not start the process.
     #[error("the render worker can not be started")]
-    Spawn(#[source] std::io::Error),
+    Spawn(#[source] io::Error),
     /// The process ended or said nothing of sense. The text is its own last words.
     #[error("the render worker ended before it was ready: {0}")]
     Ended(String),
@@ -79,19 +83,26 @@ impl Ended {
     }
 }
 
-/// A process that waits for tasks or does one. Dropping it kills it.
+/// What a worker says.
+pub(super) enum Heard {
+    /// It is nearly done with the last task that it has, or has no room for more answers.
+    Bell,
+    /// The answer to the task with this number.
+    Answer(u32, Vec<u8>),
+}
+
+/// A process that waits for tasks or does them, in the order in which it gets them. Dropping it kills it.
 pub(super) struct Worker {
     child: Child,
-    input: ChildStdin,
+    /// Takes tasks to the worker, and a byte for each time that it rings.
+    line: UnixStream,
     /// With the length of a message its beginning is read, so that most need two calls of the system.
     output: BufReader<ChildStdout>,
     last_words: Arc<Mutex<Vec<u8>>>,
     /// How far the kernel fences the process in.
     pub(super) landlock: Landlock,
-    /// Tasks that it has done.
-    pub(super) done: u64,
-    /// Whether it has been given a task ahead.
-    has_next: bool,
+    /// Tasks that it has been given. The newest one has this number.
+    pub(super) given: u32,
     /// Resident bytes when it was new.
     baseline: u64,
 }
@@ -99,28 +110,24 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts a worker and waits until it is warm.
     pub(super) async fn start(program: &Program) -> Result<Self, StartError> {
+        let (line, far) = line().map_err(StartError::Spawn)?;
         let mut child = Command::new(&program.path)
             .args(&program.arguments)
             .env_clear()
             .envs(program.environment.iter().cloned())
-            .stdin(Stdio::piped())
+            .stdin(far)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(StartError::Spawn)?;
-        let missing = || StartError::Spawn(std::io::Error::other("a pipe is missing"));
-        let input = child.stdin.take().ok_or_else(missing)?;
+        let missing = || StartError::Spawn(io::Error::other("a pipe is missing"));
         let mut output = BufReader::new(child.stdout.take().ok_or_else(missing)?);
         let errors = child.stderr.take().ok_or_else(missing)?;
         let last_words = Arc::default();
         let listener = tokio::spawn(listen(errors, Arc::clone(&last_words)));
-        let hello = async {
-            let length = wire::arrival(&mut output).await?;
-            wire::receive(&mut output, length).await
-        };
-        let hello = match timeout(START, hello).await {
-            Ok(Ok(message)) => postcard::from_bytes::<Hello>(&message).map_err(|_| StartError::OtherBuild)?,
+        let hello = match timeout(START, wire::receive(&mut output)).await {
+            Ok(Ok((_, message))) => postcard::from_bytes::<Hello>(&message).map_err(|_| StartError::OtherBuild)?,
             Ok(Err(_)) => {
                 // The process has closed its pipes; what it had to say is on its way.
                 drop(timeout(EXIT, listener).await);
@@ -132,65 +139,65 @@ impl Worker {
             return Err(StartError::OtherBuild);
         }
         let landlock = hello.landlock;
-        let mut worker = Self { child, input, output, last_words, landlock, done: 0, has_next: false, baseline: 0 };
+        let mut worker = Self { child, line, output, last_words, landlock, given: 0, baseline: 0 };
         worker.baseline = worker.resident().unwrap_or(0);
         Ok(worker)
     }
 
-    /// Has a job done, which the worker may have been given ahead. As soon as it says that it is nearly done, or else when there
-    /// is an answer and before that is read, the worker gets what `following` gives: so it does not wait while the answer is
-    /// handed over. That job is left in `ahead`, and the next call must be for it. After an error the worker is of no more use.
-    pub(super) async fn ask(
-        &mut self,
-        job: &Job,
-        deadline: Duration,
-        ahead: &mut Option<Job>,
-        following: impl Fn() -> Option<Job>,
-    ) -> Result<Vec<u8>, Ended> {
-        match timeout(deadline, self.exchange(job, ahead, following)).await {
-            Ok(Ok(answer)) => {
-                self.done += 1;
-                Ok(answer)
+    /// Gives the worker a task, whose number is then in `given`. After an error the worker is of no more use.
+    pub(super) async fn give(&mut self, task: &Task) -> io::Result<()> {
+        let message = match &task.anew {
+            Some(anew) if self.given == 0 => &anew(),
+            _ => &task.bytes,
+        };
+        self.given = self.given.wrapping_add(1);
+        self.line.write_all(&wire::framed(self.given, message)?).await
+    }
+
+    /// Waits for what the worker says next. After an error, or when it was not waited for to the end, the worker is of no more use.
+    pub(super) async fn hear(&mut self) -> io::Result<Heard> {
+        loop {
+            tokio::select! {
+                biased;
+                begun = self.output.fill_buf() => {
+                    if begun?.is_empty() {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    let (number, answer) = wire::receive(&mut self.output).await?;
+                    return Ok(Heard::Answer(number, answer));
+                }
+                ringing = self.line.readable() => {
+                    ringing?;
+                    match self.line.try_read(&mut [0; 64]) {
+                        Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        Ok(_) => return Ok(Heard::Bell),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) => return Err(error),
+                    }
+                }
             }
-            Ok(Err(_)) => Err(self.cause().await),
-            Err(_) => Err(Ended::Late),
         }
     }
 
-    async fn exchange(
-        &mut self,
-        job: &Job,
-        ahead: &mut Option<Job>,
-        following: impl Fn() -> Option<Job>,
-    ) -> std::io::Result<Vec<u8>> {
-        if !std::mem::take(&mut self.has_next) {
-            let task = match &job.task.anew {
-                Some(anew) if self.done == 0 => &anew(),
-                _ => &job.task.bytes,
-            };
-            self.input.write_all(&wire::framed(task)?).await?;
-        }
-        let mut is_near = false;
-        loop {
-            let length = wire::arrival(&mut self.output).await?;
-            if length == 0 && std::mem::replace(&mut is_near, true) {
-                return Err(std::io::ErrorKind::InvalidData.into());
-            }
-            if ahead.is_none() {
-                *ahead = following();
-                if let Some(next) = ahead {
-                    self.has_next = true;
-                    self.input.write_all(&wire::framed(&next.task.bytes)?).await?;
-                }
-            }
-            if length > 0 {
-                return wire::receive(&mut self.output, length).await;
-            }
-        }
+    /// Hears what it has rung for until now.
+    pub(super) fn hush(&self) {
+        // There may be nothing to hear; that it is gone shows soon enough.
+        drop(self.line.try_read(&mut [0; 64]));
+    }
+
+    /// Ends it.
+    pub(super) fn kill(&mut self) {
+        // It may have ended.
+        drop(self.child.start_kill());
+    }
+
+    /// What can be read from when the worker has rung or is gone.
+    pub(super) fn bell(&self) -> io::Result<OwnedFd> {
+        self.line.as_fd().try_clone_to_owned()
     }
 
     /// Why the pipe broke.
-    async fn cause(&mut self) -> Ended {
+    pub(super) async fn cause(&mut self) -> Ended {
         // A process that has closed its pipe but not ended is killed when it is dropped.
         let ended = timeout(EXIT, self.child.wait()).await;
         // The reader of the last words may be a moment behind the exit.
@@ -220,6 +227,13 @@ impl Worker {
     pub(super) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
+}
+
+/// A line to a worker, and its far end.
+fn line() -> io::Result<(UnixStream, Stdio)> {
+    let (near, far) = net::UnixStream::pair()?;
+    near.set_nonblocking(true)?;
+    Ok((UnixStream::from_std(near)?, OwnedFd::from(far).into()))
 }
 
 /// Keeps the first of what a worker says on its standard error: places of panics and the runtime's own

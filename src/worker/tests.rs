@@ -4,7 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
 
 use super::wire::{Hello, framed};
@@ -18,8 +20,16 @@ const ECHO: &str = "exec cat";
 /// A script that never answers.
 const SILENCE: &str = "exec sleep 1000";
 
-/// The first process ends in its first task, after it has said that it is nearly done; the others echo.
-const FIRST_FAILS: &str = r#"mkdir "$1/first" 2> /dev/null && { head -c 1 > /dev/null; printf '\000\000\000\000'; sleep 0.2; exit; }; exec cat"#;
+/// The first process ends in its first task, after it has rung for the next; the others echo.
+const FIRST_FAILS: &str =
+    r#"mkdir "$1/first" 2> /dev/null && { head -c 1 > /dev/null; printf '!' >&0; sleep 0.2; exit; }; exec cat"#;
+
+/// The first process rings for the next task in its first one, and never ends that; the others echo.
+const FIRST_HANGS: &str =
+    r#"mkdir "$1/first" 2> /dev/null && { head -c 1 > /dev/null; printf '!' >&0; exec sleep 1000; }; exec cat"#;
+
+/// A script that gives its first task the answer to another.
+const MISTAKEN: &str = r"head -c 1 > /dev/null; printf '\004\000\000\000\002\000\000\000else'; exec sleep 1000";
 
 /// A folder that the scripts of a test leave their traces in.
 struct Scene {
@@ -36,7 +46,7 @@ impl Scene {
     /// How to start a worker that does as the script says. While there is a file `none`, none can be started.
     fn program(&self, script: &str) -> Program {
         let hello = Hello { build: BUILD.to_owned(), landlock: Landlock::None };
-        let hello = framed(&postcard::to_stdvec(&hello).expect("it has a form")).expect("it is short");
+        let hello = framed(0, &postcard::to_stdvec(&hello).expect("it has a form")).expect("it is short");
         let hello = hello.iter().map(|byte| format!("\\{byte:03o}")).collect::<Vec<_>>().concat();
         let script = format!(r#"[ -e "$1/none" ] && exit 1; echo $$ >> "$1/started"; printf '{hello}'; {script}"#);
         Program {
@@ -136,6 +146,31 @@ async fn what_had_its_worker_lost_goes_to_one_that_is_there() {
         assert_eq!(answer, Ok(word.clone().into()));
     }
     assert_eq!(pool.census().workers, 1);
+}
+
+#[tokio::test]
+async fn what_a_worker_has_not_begun_is_for_others_when_it_is_long_silent() {
+    let scene = Scene::new("silent");
+    let pool = pool(2, Duration::from_mins(1));
+    pool.start_without_spare(scene.program(FIRST_HANGS)).await.expect("two start");
+    let words: Vec<_> = (0..200).map(|number| format!("task {number}")).collect();
+    let mut answers: FuturesUnordered<_> =
+        words.iter().map(async |word| (word, run(&pool, word, Priority::Interactive).await)).collect();
+    for _ in 1..words.len() {
+        let next = timeout(Duration::from_secs(30), answers.next()).await;
+        let (word, answer) = next.expect("only one task hangs").expect("there are more");
+        assert_eq!(answer, Ok(word.clone().into()));
+    }
+    assert_eq!(pool.census().replaced, 0, "the deadline is not over");
+}
+
+#[tokio::test]
+async fn an_answer_to_another_task_is_nobodys() {
+    let scene = Scene::new("mistaken");
+    let pool = pool(1, Duration::from_secs(30));
+    pool.start_without_spare(scene.program(MISTAKEN)).await.expect("the first one starts");
+    assert_eq!(run(&pool, "task", Priority::Interactive).await, Err(WorkError::Crashed));
+    assert_eq!(scene.started().len(), 3, "it was tried by two, and a third took their place");
 }
 
 #[tokio::test]

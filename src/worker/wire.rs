@@ -1,5 +1,5 @@
-//! Messages over pipes: four bytes of length, little-endian, then as many bytes. An empty message of a worker says that it is
-//! nearly done.
+//! Messages over sockets and pipes: four bytes of length and four of the number of the task, little-endian, then as many bytes as
+//! the length says.
 
 use std::io::{self, IoSlice, Read, Write};
 
@@ -23,48 +23,54 @@ pub(super) struct Hello {
     pub(super) landlock: Landlock,
 }
 
-/// A message with its length before it, for one write.
-pub(super) fn framed(message: &[u8]) -> io::Result<Vec<u8>> {
-    Ok([&header(message)?, message].concat())
+/// What stands before a message.
+type Header = [u8; 8];
+
+/// A message with its header, for one write.
+pub(super) fn framed(number: u32, message: &[u8]) -> io::Result<Vec<u8>> {
+    Ok([&header(number, message)?, message].concat())
 }
 
-fn header(message: &[u8]) -> io::Result<[u8; 4]> {
+fn header(number: u32, message: &[u8]) -> io::Result<Header> {
     let length = u32::try_from(message.len()).ok().filter(|length| *length as usize <= LONGEST);
     let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the message is too long"))?;
-    Ok(length.to_le_bytes())
+    Ok((u64::from(number) << 32 | u64::from(length)).to_le_bytes())
 }
 
-fn length(header: [u8; 4]) -> io::Result<usize> {
-    let length = u32::from_le_bytes(header) as usize;
+/// The number and the length of a message.
+#[expect(clippy::cast_possible_truncation, reason = "each is half of it")]
+fn take_apart(header: Header) -> io::Result<(u32, usize)> {
+    let header = u64::from_le_bytes(header);
+    let (number, length) = ((header >> 32) as u32, header as u32 as usize);
     if length > LONGEST {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not a message"));
     }
-    Ok(length)
+    Ok((number, length))
 }
 
-/// Reads a message; nothing when the other side has closed the pipe between two messages.
-pub(super) fn read(from: &mut impl Read, message: &mut Vec<u8>) -> io::Result<bool> {
-    let mut header = [0; 4];
+/// Reads a message and gives its number; nothing when the other side has hung up between two messages.
+pub(super) fn read(from: &mut impl Read, message: &mut Vec<u8>) -> io::Result<Option<u32>> {
+    let mut header = Header::default();
     // Nothing at all is an end; less than a header is a message that was cut off.
     let got = loop {
         match from.read(&mut header) {
-            Ok(0) => return Ok(false),
+            Ok(0) => return Ok(None),
             Ok(got) => break got,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     };
     from.read_exact(&mut header[got..])?;
-    let length = length(header)?;
+    let (number, length) = take_apart(header)?;
     message.clear();
     // As much memory as has come, not as much as was announced.
     from.take(length as u64).read_to_end(message)?;
-    if message.len() == length { Ok(true) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if message.len() == length { Ok(Some(number)) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// Writes a message, at once as long as the pipe takes it.
-pub(super) fn write(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
-    let header = header(message)?;
+/// Writes a message, at once as long as the other side has room for it.
+pub(super) fn write(to: &mut impl Write, number: u32, message: &[u8]) -> io::Result<()> {
+    let header = header(number, message)?;
     let mut parts = [IoSlice::new(&header), IoSlice::new(message)];
     let mut rest = &mut parts[..];
     while rest.iter().any(|part| !part.is_empty()) {
@@ -78,19 +84,15 @@ pub(super) fn write(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for a message, without blocking a thread, and gives its length. [`receive`] reads the rest.
-pub(super) async fn arrival(from: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
-    let mut header = [0; 4];
+/// Reads a message without blocking a thread, and gives its number with it.
+pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin)) -> io::Result<(u32, Vec<u8>)> {
+    let mut header = Header::default();
     from.read_exact(&mut header).await?;
-    length(header)
-}
-
-/// Reads a message that has arrived.
-pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin), length: usize) -> io::Result<Vec<u8>> {
+    let (number, length) = take_apart(header)?;
     // A little more, since the end is looked for with room behind it.
     let mut message = Vec::with_capacity((length + 64).min(ROOM));
     from.take(length as u64).read_to_end(&mut message).await?;
-    if message.len() == length { Ok(message) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if message.len() == length { Ok((number, message)) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 /// The messages in any bytes, read in both ways, which have to agree.
@@ -100,12 +102,10 @@ pub(crate) fn fuzz(mut data: &[u8]) -> Vec<Vec<u8>> {
     let (mut again, mut messages, mut message) = (data, Vec::new(), Vec::new());
     loop {
         let read = read(&mut data, &mut message);
-        let received = runtime.block_on(async {
-            let length = arrival(&mut again).await?;
-            receive(&mut again, length).await
-        });
-        assert_eq!(matches!(read, Ok(true)), received.is_ok());
-        let Ok(received) = received else { return messages };
+        let received = runtime.block_on(receive(&mut again));
+        assert_eq!(matches!(read, Ok(Some(_))), received.is_ok());
+        let Ok((number, received)) = received else { return messages };
+        assert!(read.is_ok_and(|own| own == Some(number)));
         assert_eq!(received, message);
         // What a worker says first; most is none.
         let _ = postcard::from_bytes::<Hello>(&received);
@@ -119,24 +119,24 @@ mod tests {
 
     #[test]
     fn messages_come_out_as_they_went_in() {
-        let mut pipe = Vec::new();
-        for message in [&b"one"[..], b"", b"three"] {
-            write(&mut pipe, message).expect("a message can be written");
+        let (mut pipe, messages) = (Vec::new(), [(1, &b"one"[..]), (u32::MAX, b""), (3, b"three")]);
+        for (number, message) in messages {
+            write(&mut pipe, number, message).expect("a message can be written");
         }
         let mut from = pipe.as_slice();
         let mut message = Vec::new();
-        for expected in [&b"one"[..], b"", b"three"] {
-            assert!(read(&mut from, &mut message).expect("a message can be read"));
+        for (number, expected) in messages {
+            assert_eq!(read(&mut from, &mut message).expect("a message can be read"), Some(number));
             assert_eq!(message, expected);
         }
-        assert!(!read(&mut from, &mut message).expect("the end is no error"));
+        assert_eq!(read(&mut from, &mut message).expect("the end is no error"), None);
     }
 
     #[test]
     fn a_length_beyond_reason_and_a_cut_message_are_errors() {
         let mut message = Vec::new();
-        assert!(read(&mut &[0xff, 0xff, 0xff, 0xff, 1][..], &mut message).is_err());
-        assert!(read(&mut &[5, 0, 0, 0, 1, 2][..], &mut message).is_err());
+        assert!(read(&mut &[0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 1][..], &mut message).is_err());
+        assert!(read(&mut &[5, 0, 0, 0, 1, 0, 0, 0, 1, 2][..], &mut message).is_err());
     }
 
     proptest::proptest! {
@@ -144,7 +144,7 @@ mod tests {
         #[test]
         fn anything_is_a_message_or_an_error(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
             let (mut from, mut message) = (bytes.as_slice(), Vec::new());
-            while let Ok(true) = read(&mut from, &mut message) {
+            while let Ok(Some(_)) = read(&mut from, &mut message) {
                 assert!(message.len() <= bytes.len());
             }
             assert!(message.capacity() <= 4096);
@@ -152,7 +152,7 @@ mod tests {
 
         #[test]
         fn what_is_cut_off_is_an_error(sent in proptest::collection::vec(proptest::prelude::any::<u8>(), 1..200), at in 1_usize..200) {
-            let frame = framed(&sent).expect("a short message");
+            let frame = framed(7, &sent).expect("a short message");
             let cut = &frame[..at.min(frame.len() - 1)];
             assert!(read(&mut &cut[..], &mut Vec::new()).is_err());
         }
