@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
+use rustix::net::{RecvFlags, recv};
 use serde::{Deserialize, Serialize};
 
 use crate::input::Bodies;
@@ -178,7 +179,7 @@ fn run<'a>(
     for asking in &mut all {
         asking.send(&next());
     }
-    let (mut buffer, mut events, mut micros) = (vec![0; 64 * 1024], Vec::with_capacity(callers), Vec::new());
+    let (mut buffer, mut events, mut micros) = (vec![0; 256 * 1024], Vec::with_capacity(callers), Vec::new());
     let mut waiting = callers;
     while waiting > 0 {
         epoll::wait(&epoll, spare_capacity(&mut events), None).expect("sockets can be waited for");
@@ -207,6 +208,9 @@ struct Asking {
 }
 
 impl Asking {
+    /// Bytes that are read to find a head.
+    const HEAD: usize = 4096;
+
     fn new(address: &str) -> Self {
         Self { stream: connect(address), since: Instant::now(), left: None }
     }
@@ -218,16 +222,23 @@ impl Asking {
 
     /// Takes what has come; whether that was the last of an answer.
     fn receive(&mut self, buffer: &mut [u8]) -> bool {
-        let read = self.stream.read(buffer).expect("an answer can be read");
-        assert!(read > 0, "the server has closed the connection");
-        let whole = self.left.unwrap_or_else(|| {
+        let left = if let Some(left) = self.left {
+            // The system throws away what nobody looks at (tcp(7), `MSG_TRUNC`).
+            left - self.take(buffer, RecvFlags::TRUNC)
+        } else {
+            let read = self.take(&mut buffer[..Self::HEAD], RecvFlags::empty());
             let head = buffer[..read].windows(4).position(|four| four == END).expect("a head comes at once") + 4;
             let status = status(buffer);
             assert!(matches!(status, 200 | 304), "the answer is {status}");
-            head + length(&buffer[..head])
-        });
-        let left = whole - read;
+            head + length(&buffer[..head]) - read
+        };
         self.left = (left > 0).then_some(left);
         left == 0
+    }
+
+    fn take(&self, buffer: &mut [u8], flags: RecvFlags) -> usize {
+        let (_, read) = recv(&self.stream, buffer, flags).expect("an answer can be read");
+        assert!(read > 0, "the server has closed the connection");
+        read
     }
 }

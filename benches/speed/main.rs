@@ -83,6 +83,12 @@ fn all(parts: &[&str]) {
     report.print();
 }
 
+/// Connections that ask for new documents at once.
+const CALLERS: [(usize, &str); 2] =
+    [(8, "service over HTTP, 8 connections"), (16, "service over HTTP, 16 connections")];
+/// How often all are started anew meanwhile: the same program is some percent faster or slower from one start to the next.
+const STARTS: usize = 4;
+
 /// The service without a hit, beside as many engines as it has workers, and one.
 fn uncached(kind: &str) -> Table {
     let cores = service::cores();
@@ -91,24 +97,29 @@ fn uncached(kind: &str) -> Table {
         &format!("Making {kind}s, each unlike the others, PDF/A-2a and PDF/UA-1"),
         &["documents/s", "CPU ms each", "p50 ms", "p99 ms", "MiB"],
     );
-    let service = service::Service::start(&[("SKOLEDOK__CACHE__MEMORY_MIB", "64")]);
     let bodies = input::Bodies::of(kind);
-    // What is made before the clock runs: a first fill of what Typst remembers.
-    load::post_distinct(&service.address, &bodies, service::CALLERS, Duration::from_secs(3), 1_000_000);
-    let mut engines = engine::Engines::start(kind, cores);
-    let mut one = engine::Engines::start(kind, 1);
-    for round in 0..ROUNDS {
-        let offset = 2_000_000 + round * 100_000;
-        table.add("engine, one process", one.measure(TURN, offset));
-        table.add(&format!("engine, {cores} processes"), engines.measure(TURN, offset + 10_000));
-        let before = service.cpu();
-        let mut figures = load::post_distinct(&service.address, &bodies, service::CALLERS, TURN, offset + 50_000);
-        figures.cpu = service.cpu() - before;
-        figures.memory = service.memory();
-        table.add("service over HTTP", figures);
+    for start in 0..STARTS {
+        let service = service::Service::start(&[("SKOLEDOK__CACHE__MEMORY_MIB", "64")]);
+        // What is made before the clock runs: a first fill of what Typst remembers.
+        load::post_distinct(&service.address, &bodies, service::CALLERS, Duration::from_secs(3), 1_000_000);
+        let mut engines = engine::Engines::start(kind, cores);
+        let mut one = engine::Engines::start(kind, 1);
+        for round in 0..ROUNDS / STARTS {
+            let offset = 2_000_000 + (start * ROUNDS + round) * 100_000;
+            table.add("engine, one process", one.measure(TURN, offset));
+            table.add(&format!("engine, {cores} processes"), engines.measure(TURN, offset + 10_000));
+            for (turn, (callers, row)) in CALLERS.into_iter().enumerate() {
+                let (before, offset) = (service.cpu(), offset + 50_000 + turn * 10_000);
+                let mut figures = load::post_distinct(&service.address, &bodies, callers, TURN, offset);
+                figures.cpu = service.cpu() - before;
+                figures.memory = service.memory();
+                table.add(row, figures);
+            }
+        }
     }
-    table.compare("service over HTTP", &format!("engine, {cores} processes"));
-    table.compare("service over HTTP", "engine, one process");
+    for (_, row) in CALLERS {
+        table.compare(row, &format!("engine, {cores} processes"));
+    }
     table
 }
 
