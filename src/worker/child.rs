@@ -69,7 +69,7 @@ where
     let mut task = Vec::new();
     while let Some(number) = desk.next(&mut task)? {
         let mut has_rung = false;
-        let answer = answer_to(&task, &mut || has_rung = desk.ring_if_last() || has_rung);
+        let answer = answer_to(&task, &mut || has_rung = has_rung || desk.ring_if_last());
         // Somebody who has much to do may not look before the worker has done all that it has.
         if !has_rung && (desk.is_crowded_by(&answer) || desk.is_last()) {
             desk.ring();

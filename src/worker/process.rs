@@ -103,6 +103,8 @@ pub(super) struct Worker {
     pub(super) landlock: Landlock,
     /// Tasks that it has been given. The newest one has this number.
     pub(super) given: u32,
+    /// Times that it has rung, for each task once at most.
+    rung: u32,
     /// Resident bytes when it was new.
     baseline: u64,
 }
@@ -139,7 +141,7 @@ impl Worker {
             return Err(StartError::OtherBuild);
         }
         let landlock = hello.landlock;
-        let mut worker = Self { child, line, output, last_words, landlock, given: 0, baseline: 0 };
+        let mut worker = Self { child, line, output, last_words, landlock, given: 0, rung: 0, baseline: 0 };
         worker.baseline = worker.resident().unwrap_or(0);
         Ok(worker)
     }
@@ -168,21 +170,25 @@ impl Worker {
                 }
                 ringing = self.line.readable() => {
                     ringing?;
-                    match self.line.try_read(&mut [0; 64]) {
-                        Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                        Ok(_) => return Ok(Heard::Bell),
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                        Err(error) => return Err(error),
+                    if self.has_rung()? {
+                        return Ok(Heard::Bell);
                     }
                 }
             }
         }
     }
 
-    /// Hears what it has rung for until now.
-    pub(super) fn hush(&self) {
-        // There may be nothing to hear; that it is gone shows soon enough.
-        drop(self.line.try_read(&mut [0; 64]));
+    /// Whether it has rung since this was asked last. It is an error when it is gone, or rings on and on.
+    pub(super) fn has_rung(&mut self) -> io::Result<bool> {
+        match self.line.try_read(&mut [0; 64]) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(times) => {
+                self.rung = self.rung.saturating_add(u32::try_from(times).unwrap_or(u32::MAX));
+                if self.rung > self.given { Err(io::ErrorKind::InvalidData.into()) } else { Ok(true) }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Ends it.

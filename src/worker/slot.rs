@@ -80,8 +80,8 @@ impl Slot {
         if self.hand.is_empty() {
             self.renew();
             let Some(job) = self.shared.wanted(self.shared.queue.next().await) else { return Ok(()) };
-            // What it has rung for is over.
-            self.worker.hush();
+            // What it has rung for is over. That it is gone shows soon enough.
+            let _ = self.worker.has_rung();
             self.since = Instant::now();
             self.give(job).await?;
             self.provide(false).await?;
@@ -120,18 +120,20 @@ impl Slot {
     }
 
     async fn give(&mut self, job: Job) -> Result<(), Ended> {
-        let given = self.worker.give(&job.task).await;
+        // A task that is longer than the socket takes at once has to be read meanwhile.
+        let given = timeout_at(self.deadline(), self.worker.give(&job.task)).await;
         self.hand.push_back(Held { number: self.worker.given, bytes: job.task.bytes.len(), job: Some(job) });
         match given {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.worker.cause().await),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(self.worker.cause().await),
+            Err(_) => Err(Ended::Late),
         }
     }
 
     /// What the worker says next, before the deadline of what it does. When it is long silent, others get what it has not begun. It
     /// does not know that, and should it come to these tasks, nobody hears its answers.
     async fn hear(&mut self) -> Result<Heard, Ended> {
-        let deadline = self.since + self.shared.settings.deadline;
+        let deadline = self.deadline();
         let patience = deadline.min(Instant::now() + PATIENCE);
         // With whom nobody shares the work has nobody to give it to.
         let is_shared = self.hand.len() > 1 && self.shared.settings.workers > 1;
@@ -154,6 +156,11 @@ impl Slot {
             Ok(heard) => Ok(heard),
             Err(_) => Err(self.worker.cause().await),
         }
+    }
+
+    /// When the worker must be done with what it does.
+    fn deadline(&self) -> Instant {
+        self.since + self.shared.settings.deadline
     }
 
     /// Hands an answer over to who waits for it.

@@ -31,6 +31,9 @@ const FIRST_HANGS: &str =
 /// A script that gives its first task the answer to another.
 const MISTAKEN: &str = r"head -c 1 > /dev/null; printf '\004\000\000\000\002\000\000\000else'; exec sleep 1000";
 
+/// A script that rings on and on.
+const RINGING: &str = "head -c 1 > /dev/null; printf '!!!!' >&0; exec sleep 1000";
+
 /// A folder that the scripts of a test leave their traces in.
 struct Scene {
     folder: PathBuf,
@@ -125,13 +128,16 @@ async fn with_no_worker_left_callers_are_told_and_parts_of_jobs_wait() {
 
 #[tokio::test]
 async fn a_worker_past_its_deadline_is_killed_also_when_no_other_can_be_started() {
-    let scene = Scene::new("late");
-    let pool = pool(1, Duration::from_millis(100));
-    pool.start_without_spare(scene.program(SILENCE)).await.expect("the first one starts");
-    scene.forbid_starts();
-    assert_eq!(run(&pool, "endless", Priority::Bulk).await, Err(WorkError::Deadline));
-    eventually("it is killed", || !is_alive(&scene.started()[0])).await;
-    assert_eq!(pool.census().workers, 0);
+    // The long one is never read to its end.
+    for (name, task) in [("late", "endless".to_owned()), ("deaf", "endless".repeat(1 << 20))] {
+        let scene = Scene::new(name);
+        let pool = pool(1, Duration::from_millis(100));
+        pool.start_without_spare(scene.program(SILENCE)).await.expect("the first one starts");
+        scene.forbid_starts();
+        assert_eq!(run(&pool, &task, Priority::Bulk).await, Err(WorkError::Deadline));
+        eventually("it is killed", || !is_alive(&scene.started()[0])).await;
+        assert_eq!(pool.census().workers, 0);
+    }
 }
 
 #[tokio::test]
@@ -165,12 +171,14 @@ async fn what_a_worker_has_not_begun_is_for_others_when_it_is_long_silent() {
 }
 
 #[tokio::test]
-async fn an_answer_to_another_task_is_nobodys() {
-    let scene = Scene::new("mistaken");
-    let pool = pool(1, Duration::from_secs(30));
-    pool.start_without_spare(scene.program(MISTAKEN)).await.expect("the first one starts");
-    assert_eq!(run(&pool, "task", Priority::Interactive).await, Err(WorkError::Crashed));
-    assert_eq!(scene.started().len(), 3, "it was tried by two, and a third took their place");
+async fn a_worker_that_answers_another_task_or_rings_on_and_on_is_given_up() {
+    for (name, script) in [("mistaken", MISTAKEN), ("ringing", RINGING)] {
+        let scene = Scene::new(name);
+        let pool = pool(1, Duration::from_secs(30));
+        pool.start_without_spare(scene.program(script)).await.expect("the first one starts");
+        assert_eq!(run(&pool, "task", Priority::Interactive).await, Err(WorkError::Crashed), "{name}");
+        assert!(scene.started().len() >= 2, "{name}: it was tried by two");
+    }
 }
 
 #[tokio::test]
