@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::changes::{Field, LockedFields, Permissions, fields};
+use super::changes::{Field, LockedFields, Names, Permissions, fields};
 use super::pdf::{Dictionary, Entry, File, Id, Parser, PdfError, Span, Value, date, entry, is_space, nibble, text};
 use super::reason::ReasonCode;
 use super::report::{Coverage, Extent};
@@ -261,7 +261,7 @@ fn locked(file: &File<'_>, revision: usize, lock: &Dictionary) -> Result<LockedF
     let names = |wrong| {
         let names = file.get(revision, lock, "Fields")?.ok_or(wrong)?;
         let names = names.as_array().ok_or(wrong)?.iter().map(|name| name.as_text().map(text).ok_or(wrong));
-        names.collect::<Result<Vec<_>, _>>()
+        names.collect::<Result<Names, _>>()
     };
     let wrong = PdfError::Structure("/Fields");
     match entry(lock, "Action").and_then(Value::as_name) {

@@ -286,8 +286,7 @@ impl Comparison<'_, '_> {
 
     fn is_locked(&self, name: &str) -> bool {
         let Some(locked) = &self.permissions.fields else { return false };
-        // Each name is compared.
-        self.file.budget.passed(8 * locked.len());
+        self.file.budget.passed(name.len());
         locked.locks(name)
     }
 

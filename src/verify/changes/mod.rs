@@ -12,6 +12,7 @@ mod metadata;
 mod page;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::pdf::{Dictionary, Entry, File, PdfError, Resolved, Value, entry, is_space};
 use super::report::{Change, ChangeCode};
@@ -43,30 +44,51 @@ pub(super) struct Permissions {
 #[derive(Debug, Clone)]
 pub(super) enum LockedFields {
     All,
-    Only(Vec<String>),
-    AllBut(Vec<String>),
+    Only(Names),
+    AllBut(Names),
 }
 
 impl LockedFields {
-    /// How many names there are to look at.
-    fn len(&self) -> usize {
-        match self {
-            Self::All => 0,
-            Self::Only(names) | Self::AllBut(names) => names.len(),
-        }
-    }
-
     fn locks(&self, name: &str) -> bool {
-        let under = |names: &[String]| {
-            names
-                .iter()
-                .any(|locked| name.strip_prefix(&**locked).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
-        };
         match self {
             Self::All => true,
-            Self::Only(names) => under(names),
-            Self::AllBut(names) => !under(names),
+            Self::Only(names) => names.have(name),
+            Self::AllBut(names) => !names.have(name),
         }
+    }
+}
+
+/// Names of fields, each for all that is under it, too. They are found in one pass over a name, however many there are and
+/// however many parts it has: a file may list half a million beside ten thousand fields.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    all: HashSet<String>,
+    /// Of each name, made part by part.
+    hashes: HashSet<u64>,
+    state: RandomState,
+}
+
+impl Names {
+    fn have(&self, name: &str) -> bool {
+        self.above(name).any(|(above, hash)| self.hashes.contains(&hash) && self.all.contains(above))
+    }
+
+    /// A name with those above it, from the top on, and their hashes.
+    fn above<'a>(&self, name: &'a str) -> impl Iterator<Item = (&'a str, u64)> {
+        let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
+        ends.scan((0, self.state.build_hasher()), move |(from, hasher), end| {
+            hasher.write(&name.as_bytes()[*from..end]);
+            *from = end;
+            Some((&name[..end], hasher.finish()))
+        })
+    }
+}
+
+impl FromIterator<String> for Names {
+    fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
+        let mut own = Self { all: names.into_iter().collect(), ..Self::default() };
+        own.hashes = own.all.iter().filter_map(|name| own.above(name).last()).map(|(_, hash)| hash).collect();
+        own
     }
 }
 
@@ -379,7 +401,7 @@ type ByName<T> = HashMap<String, T>;
 
 #[cfg(test)]
 mod tests {
-    use super::head;
+    use super::{LockedFields, Names, head};
 
     #[test]
     fn heads_of_objects_are_found() {
@@ -388,5 +410,29 @@ mod tests {
         for none in [&b"12 0"[..], b"12 ", b"x 0 ", b"", b"end"] {
             assert_eq!(head(none), None);
         }
+    }
+
+    #[test]
+    fn a_lock_holds_for_a_name_and_all_under_it() {
+        let names: Names = ["plan.pupil", "school", "a..b", ""].map(str::to_owned).into_iter().collect();
+        for (name, is_locked) in [
+            ("school", true),
+            ("school.name", true),
+            ("schools", false),
+            ("plan", false),
+            ("plan.pupil", true),
+            ("plan.pupil.name.first", true),
+            ("plan.pupils", false),
+            ("a..b.c", true),
+            ("a.b", false),
+            (".", true),
+            ("", true),
+            ("other", false),
+        ] {
+            assert_eq!(LockedFields::Only(names.clone()).locks(name), is_locked, "{name}");
+            assert_eq!(LockedFields::AllBut(names.clone()).locks(name), !is_locked, "{name}");
+            assert!(LockedFields::All.locks(name), "{name}");
+        }
+        assert!(!Names::default().have(""));
     }
 }
