@@ -14,6 +14,8 @@ const LONGEST: Timespec = Timespec { tv_sec: 0, tv_nsec: 4_000_000 };
 
 /// What is known of the processes. Each has a number.
 pub(super) struct Lull {
+    /// How many there are to be.
+    processes: usize,
     /// What can be read from when a process has rung or is gone.
     bells: Mutex<Vec<Option<OwnedFd>>>,
     /// How many have another task in hand than the one that they do.
@@ -23,7 +25,7 @@ pub(super) struct Lull {
 impl Lull {
     /// For so many processes, none of which is there.
     pub(super) fn new(processes: usize) -> Self {
-        Self { bells: Mutex::new((0..processes).map(|_| None).collect()), provided: AtomicUsize::new(0) }
+        Self { processes, bells: Mutex::new((0..processes).map(|_| None).collect()), provided: AtomicUsize::new(0) }
     }
 
     /// What rings for a process from now on.
@@ -44,8 +46,11 @@ impl Lull {
 
     /// Blocks the thread for as long as it need not look, and not at all unless every process has another task in hand.
     pub(super) fn wait(&self) {
+        if self.provided.load(Ordering::Relaxed) < self.processes {
+            return;
+        }
         let bells = self.bells();
-        if self.provided.load(Ordering::Relaxed) < bells.len() || bells.iter().any(Option::is_none) {
+        if bells.iter().any(Option::is_none) {
             return;
         }
         let mut bells: Vec<_> = bells.iter().flatten().map(|bell| PollFd::new(bell, PollFlags::IN)).collect();
