@@ -83,13 +83,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     worker::quiet_panics();
     worker::hide_memory()?;
     let pool = Pool::new(config.render.clone());
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(config.threads).enable_all();
-    if config.threads == 1 {
-        let pool = pool.clone();
-        runtime.on_thread_park(move || pool.lull());
-    }
-    runtime.build()?.block_on(run(config, pool))
+    pool.runtime(config.threads)?.block_on(run(config, pool))
 }
 
 async fn run(config: Config, pool: Pool) -> Result<(), ServeError> {

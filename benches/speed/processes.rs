@@ -38,10 +38,7 @@ impl Processes {
             recycle_growth: u64::MAX,
         };
         let pool = Pool::new(settings);
-        let lulled = pool.clone();
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(1).enable_all().on_thread_park(move || lulled.lull()).build();
-        let runtime = runtime.expect("there is a runtime");
+        let runtime = pool.runtime(1).expect("there is a runtime");
         let program = Program { path: env!("CARGO_BIN_EXE_skoledok").into(), ..app::render_worker(512 << 20) };
         let before = process::children_of(std::process::id());
         runtime.block_on(pool.start_without_spare(program)).expect("the processes start");

@@ -86,10 +86,8 @@ pub(super) fn run(bulk: &Bulk) -> Result<(), Failure> {
     // made while the other is kept.
     let ahead = (config.render.queue / 2).clamp(1, ITEMS);
     let pool = Pool::new(config.render);
-    let [workers, lulled] = [pool.clone(), pool.clone()];
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(1).enable_all().on_thread_park(move || lulled.lull()).build();
-    let runtime = runtime.map_err(Failure::told)?;
+    let workers = pool.clone();
+    let runtime = pool.runtime(1).map_err(Failure::told)?;
     // They warm themselves while letter and list are read.
     let started =
         runtime.spawn(async move { workers.start_without_spare(app::letter_worker(config.render_memory)).await });

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 pub use child::{quiet_panics, run as run_child};
@@ -216,10 +217,18 @@ impl Pool {
         result
     }
 
-    /// Blocks the calling thread for up to 4 ms while every process has another task in hand than the one that it does. To be called by the only
-    /// thread of a runtime before it waits for events: it then finds several, which takes less of the cores that the processes want.
-    pub fn lull(&self) {
-        self.shared.lull.wait();
+    /// A runtime for whoever uses the pool. With one thread it lets some milliseconds pass now and then while every process has more to do
+    /// than it does (`lull`); with more, another thread would look meanwhile.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn runtime(&self, threads: usize) -> std::io::Result<Runtime> {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        if threads == 1 {
+            let shared = Arc::clone(&self.shared);
+            runtime.on_thread_park(move || shared.lull.wait());
+        }
+        runtime.worker_threads(threads).enable_all().build()
     }
 
     /// How far the kernel fences the processes in, once they are started.

@@ -168,11 +168,6 @@ impl Queue {
         if line.front()?.task.bytes.len() <= longest { line.pop() } else { None }
     }
 
-    /// Whether at least so many tasks wait.
-    pub(super) fn has(&self, tasks: usize) -> bool {
-        self.waiting(Priority::Bulk) >= tasks
-    }
-
     /// Takes out those who have waited longer than this.
     pub(super) fn overdue(&self, limit: Duration) -> Vec<Job> {
         let mut state = self.state();

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::process::{Ended, Heard, Worker};
 use super::queue::Job;
-use super::{Shared, WorkError};
+use super::{Priority, Shared, WorkError};
 
 /// After how many tasks the memory of a worker is looked at.
 const LOOK: u64 = 32;
@@ -103,12 +103,8 @@ impl Slot {
         let likely = u64::try_from(PROVISION.as_micros() / mean).unwrap_or(u64::MAX).min(MOST_TASKS_AHEAD);
         while !self.is_spent && u64::from(self.worker.given) < self.shared.settings.recycle_after {
             let ahead = self.hand.len().saturating_sub(1);
-            let is_due = if is_nearly_done && ahead == 0 {
-                true
-            } else {
-                (ahead as u64) < likely && self.shared.queue.has(self.shared.settings.workers)
-            };
-            if !is_due {
+            let are_many_waiting = || self.shared.queue.waiting(Priority::Bulk) >= self.shared.settings.workers;
+            if !(is_nearly_done && ahead == 0 || (ahead as u64) < likely && are_many_waiting()) {
                 break;
             }
             let taken: usize = self.hand.iter().skip(1).map(|held| held.bytes).sum();
