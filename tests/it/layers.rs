@@ -102,3 +102,13 @@ fn inner_modules_do_not_know_the_outside_world() {
         }
     }
 }
+
+/// Without it all works as well, only slower, which nobody would notice.
+#[test]
+fn krilla_is_built_from_the_copy_that_remembers_fonts() {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock can be read");
+    let mut versions = lock.split("[[package]]").filter(|package| package.contains("\nname = \"krilla\"\n"));
+    let package = versions.next().expect("Typst writes PDF by krilla");
+    assert!(!package.contains("\nsource = "), "krilla comes from crates.io: see vendor/README.md\n{package}");
+    assert!(versions.next().is_none(), "there are two versions of krilla: see vendor/README.md");
+}
