@@ -26,7 +26,7 @@ check: setup ## format, lints, documentation, all tests and a little fuzzing, as
 
 bench: setup ## all measurements, beside the peers (long; the first time longer); the figures go into docs/benchmarks.md
 	benches/peers/setup
-	cargo bench --bench speed
+	cargo bench --profile dist --bench speed
 
 soak: ## 100,000 documents, then the memory is what it was
 	cargo bench --bench speed -- soak 100000
