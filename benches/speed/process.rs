@@ -3,11 +3,11 @@
 /// Clock ticks in a second, the same on every Linux that Rust runs on.
 const TICKS: f64 = 100.0;
 
-/// Seconds of CPU that a process has used.
+/// Seconds of CPU that a process has used, with its children that have ended.
 pub fn cpu_of(process: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let behind = stat.rsplit(')').next().unwrap_or_default();
-    let words: Vec<f64> = behind.split_whitespace().skip(11).take(2).filter_map(|word| word.parse().ok()).collect();
+    let words: Vec<f64> = behind.split_whitespace().skip(11).take(4).filter_map(|word| word.parse().ok()).collect();
     words.iter().sum::<f64>() / TICKS
 }
 

@@ -147,6 +147,9 @@ impl Store {
             options = options
                 .after_connect(|connection, _| Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) }))
                 .after_release(|connection, _| Box::pin(is_clean(connection)));
+        } else {
+            options = options
+                .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }));
         }
         let url = match &file {
             Some(file) => {
@@ -286,6 +289,10 @@ async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error
 /// A write that was answered has reached the disk (`FULL`); readers do not wait for writers (`WAL`).
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; \
     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = FAST;";
+
+/// A service that stands still within a transaction (a machine that is paused, a line that is cut) keeps its rows from all the others only for so
+/// long: PostgreSQL ends the transaction then. No transaction here waits for anything but the database.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
 /// Makes the file, for its owner alone, if there is none; SQLite gives those beside it the same rights.
 fn create(file: &Path) -> Result<(), StoreError> {

@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::{PATIENCE, PRAGMAS, Store, is_clean};
+use super::{PATIENCE, PRAGMAS, SESSION, Store, is_clean};
 
 /// Tasks that do not wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +178,10 @@ impl Store {
             }
             Backend::Sqlite(pool)
         } else {
-            let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+            let pool = PgPoolOptions::new()
+                .max_connections(CONNECTIONS)
+                .acquire_timeout(PATIENCE)
+                .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }));
             let pool = pool.connect(&self.url).await.map_err(fault)?;
             own_table(PostgresStorage::migrations()).run(&pool).await.map_err(fault)?;
             Backend::Postgres(pool)

@@ -755,12 +755,23 @@ fn a_plan_that_two_have_begun_is_made_once_and_tasks_that_are_there_are_not_adde
     ];
     let start = || Server::with(&variables, Stdio::null());
     let first = start();
+    let activity = |which: &str| format!("SELECT COUNT(*) FROM pg_stat_activity WHERE {which}");
+    let linger = |how: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {how} RETURN NEW; END $$"
+        )
+    };
+    postgres.ask(&linger("IF NEW.number > 10 THEN PERFORM pg_sleep(0.2); END IF;"));
+    postgres.ask("CREATE TRIGGER linger BEFORE INSERT ON bulk_chunk FOR EACH ROW EXECUTE FUNCTION linger()");
     let count = 20_000;
     let body = lines(&letter(), (1..=count).map(pupil));
     let location = taken(&first.post(&format!("{JOBS}?on_invalid=skip"), body.as_bytes(), &[LINES]));
-    eventually("a part is planned", || postgres.ask("SELECT COUNT(*) FROM bulk_chunk") != "0");
+    // Stopped within a transaction, which has rows that the other one needs.
+    eventually("a part is planned", || postgres.ask(&activity("wait_event = 'PgSleep'")) == "1");
     signal("STOP", first.process_id().parse().expect("a number"));
-    assert_eq!(postgres.ask("SELECT state FROM bulk_job"), "planning", "it was stopped while it planned");
+    eventually("its transaction stands still", || postgres.ask(&activity("state = 'idle in transaction'")) == "1");
+    assert_eq!(postgres.ask("SELECT state, (SELECT COUNT(*) FROM bulk_chunk) FROM bulk_job"), "planning|10");
+    postgres.ask(&linger(""));
     let second = start();
     eventually("the other one has planned", || second.get(&location).json()["state"] == "making");
     signal("CONT", first.process_id().parse().expect("a number"));
