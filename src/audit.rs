@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::access::{Principal, now};
 use crate::store::{Entry, Store};
@@ -15,6 +15,8 @@ use crate::store::{Entry, Store};
 const ROOM: usize = 10_000;
 /// Most entries in a transaction.
 const BATCH: usize = 500;
+/// What comes within so long after a transaction has begun is written together in the next one: each costs more than many entries do.
+const GATHERING: Duration = Duration::from_millis(50);
 /// Longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -75,7 +77,7 @@ impl Audit {
 }
 
 impl Permit<'_> {
-    /// Notes what somebody did. Written soon after, not yet when this returns.
+    /// Notes what somebody did. Written soon after (50 ms when others were just written), not yet when this returns.
     pub fn note(self, who: &Principal, action: &str, object: &str, result: &str, request_id: &str) {
         self.enter(Entry {
             at: now(),
@@ -112,6 +114,7 @@ impl AuditHealth {
 async fn write(store: Store, mut entries: mpsc::Receiver<Entry>, shared: Arc<Shared>) {
     let mut batch = Vec::new();
     while entries.recv_many(&mut batch, BATCH).await > 0 {
+        let next = Instant::now() + if batch.len() < BATCH { GATHERING } else { Duration::ZERO };
         let mut pause = Duration::from_millis(50);
         while let Err(error) = store.append_audit(&batch).await {
             if !shared.failing.swap(true, Ordering::Relaxed) {
@@ -130,5 +133,6 @@ async fn write(store: Store, mut entries: mpsc::Receiver<Entry>, shared: Arc<Sha
         }
         shared.pending.fetch_sub(batch.len(), Ordering::Relaxed);
         batch.clear();
+        sleep_until(next).await;
     }
 }

@@ -1,5 +1,6 @@
 //! Callers over HTTP: a connection for each, kept alive, one request after the other.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use rustix::net::{RecvFlags, recv};
 use serde::{Deserialize, Serialize};
 
 use crate::input::Bodies;
+use crate::service::Service;
 
 /// What ends the head of an answer.
 const END: &[u8] = b"\r\n\r\n";
@@ -53,14 +55,21 @@ impl Figures {
 }
 
 pub fn post(path: &str, body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!("POST {path} HTTP/1.1\r\nHost: skole\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+    post_with(path, &[], body)
+}
+
+fn post_with(path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    let (headers, length) = (lines(headers), body.len());
+    format!("POST {path} HTTP/1.1\r\nHost: skole\r\n{headers}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
 }
 
 pub fn get(path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
-    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let headers = headers.concat();
+    let headers = lines(headers);
     format!("GET {path} HTTP/1.1\r\nHost: skole\r\n{headers}\r\n").into_bytes()
+}
+
+fn lines(headers: &[(&str, &str)]) -> String {
+    headers.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]).collect()
 }
 
 /// A response.
@@ -147,22 +156,19 @@ fn length(head: &[u8]) -> usize {
 
 /// The same request again and again.
 pub fn repeat(address: &str, request: &[u8], callers: usize, time: Duration) -> Figures {
-    run(address, callers, time, |_| std::borrow::Cow::Borrowed(request))
+    run(address, callers, time, |_| Cow::Borrowed(request))
 }
 
 /// Each request another document, its number from an offset on.
-pub fn post_distinct(address: &str, bodies: &Bodies, callers: usize, time: Duration, offset: usize) -> Figures {
+pub fn post_distinct(service: &Service, bodies: &Bodies, callers: usize, time: Duration, offset: usize) -> Figures {
     let path = format!("/v1/render/{}", bodies.kind.slug());
-    run(address, callers, time, |number| std::borrow::Cow::Owned(post(&path, &bodies.body(offset + number))))
+    let who = [("Authorization", service.authorization.as_str())];
+    let who = if service.authorization.is_empty() { &[][..] } else { &who[..] };
+    run(&service.address, callers, time, |number| Cow::Owned(post_with(&path, who, &bodies.body(offset + number))))
 }
 
 /// One thread for all of them, so that they take little of the cores that they share with whoever is measured.
-fn run<'a>(
-    address: &str,
-    callers: usize,
-    time: Duration,
-    request: impl Fn(usize) -> std::borrow::Cow<'a, [u8]>,
-) -> Figures {
+fn run<'a>(address: &str, callers: usize, time: Duration, request: impl Fn(usize) -> Cow<'a, [u8]>) -> Figures {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("the system has epoll");
     let (began, mut sent) = (Instant::now(), 0);
     let mut next = || {

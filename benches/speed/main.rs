@@ -86,6 +86,8 @@ fn all(parts: &[&str]) {
 /// Connections that ask for new documents at once.
 const CALLERS: [(usize, &str); 2] =
     [(8, "service over HTTP, 8 connections"), (16, "service over HTTP, 16 connections")];
+/// By somebody who has to say who it is, and of whose documents it is noted that they were made.
+const KNOWN: (usize, &str) = (16, "service over HTTP, 16 connections, a known caller");
 /// How often all are started anew meanwhile: the same program is some percent faster or slower from one start to the next.
 const STARTS: usize = 4;
 
@@ -99,25 +101,29 @@ fn uncached(kind: &str) -> Table {
     );
     let bodies = input::Bodies::of(kind);
     for start in 0..STARTS {
-        let service = service::Service::start(&[("SKOLEDOK__CACHE__MEMORY_MIB", "64")]);
+        let memory = [("SKOLEDOK__CACHE__MEMORY_MIB", "64")];
+        let (open, closed) = (service::Service::start(&memory), service::Service::start_for_known(&memory));
         // What is made before the clock runs: a first fill of what Typst remembers.
-        load::post_distinct(&service.address, &bodies, service::CALLERS, Duration::from_secs(3), 1_000_000);
+        for service in [&open, &closed] {
+            load::post_distinct(service, &bodies, service::CALLERS, Duration::from_secs(3), 1_000_000);
+        }
         let mut engines = engine::Engines::start(kind, cores);
         let mut one = engine::Engines::start(kind, 1);
         for round in 0..ROUNDS / STARTS {
             let offset = 2_000_000 + (start * ROUNDS + round) * 100_000;
             table.add("engine, one process", one.measure(TURN, offset));
             table.add(&format!("engine, {cores} processes"), engines.measure(TURN, offset + 10_000));
-            for (turn, (callers, row)) in CALLERS.into_iter().enumerate() {
+            let turns = CALLERS.map(|callers| (&open, callers)).into_iter().chain([(&closed, KNOWN)]);
+            for (turn, (service, (callers, row))) in turns.enumerate() {
                 let (before, offset) = (service.cpu(), offset + 50_000 + turn * 10_000);
-                let mut figures = load::post_distinct(&service.address, &bodies, callers, TURN, offset);
+                let mut figures = load::post_distinct(service, &bodies, callers, TURN, offset);
                 figures.cpu = service.cpu() - before;
                 figures.memory = service.memory();
                 table.add(row, figures);
             }
         }
     }
-    for (_, row) in CALLERS {
+    for (_, row) in CALLERS.into_iter().chain([KNOWN]) {
         table.compare(row, &format!("engine, {cores} processes"));
     }
     table

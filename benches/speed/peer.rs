@@ -106,13 +106,13 @@ pub fn table(kind: &str) -> Table {
         &["documents/s", "CPU ms each", "p50 ms", "p99 ms", "MiB"],
     );
     let service = Service::start(&[]);
-    load::post_distinct(&service.address, &bodies, service::CALLERS, Duration::from_secs(2), 9_000_000);
+    load::post_distinct(&service, &bodies, service::CALLERS, Duration::from_secs(2), 9_000_000);
     let rounds = PEERS.into_iter().map(|(_, rounds)| rounds).max().unwrap_or_default();
     for round in 0..rounds {
         let before = service.cpu();
         let time = Duration::from_secs(SECONDS as u64);
         let offset = 10_000_000 + round * 100_000;
-        let mut figures = load::post_distinct(&service.address, &bodies, service::CALLERS, time, offset);
+        let mut figures = load::post_distinct(&service, &bodies, service::CALLERS, time, offset);
         figures.cpu = service.cpu() - before;
         figures.memory = service.memory();
         table.add("skoledok over HTTP", figures);

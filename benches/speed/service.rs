@@ -1,7 +1,7 @@
 //! Servers as processes of their own: skoledok, the bare handlers, Redis.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -48,16 +48,31 @@ impl Running {
     }
 }
 
+/// An organisation number that nobody has.
+const TENANT: &str = "999888763";
+
+fn new_store() -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("skoledok-bench-{}-{number}.db", std::process::id()))
+}
+
+fn url(store: &Path) -> String {
+    format!("sqlite:{}", store.display())
+}
+
 /// skoledok, with variables in its environment.
 pub struct Service {
     running: Running,
     pub address: String,
+    /// What a caller says of who it is, where that is asked for.
+    pub authorization: String,
     store: PathBuf,
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        for end in ["", "-wal", "-shm", ".lock"] {
+        for end in ["", "-wal", "-shm", ".lock", ".key"] {
             // Not all of them are there.
             drop(std::fs::remove_file(format!("{}{end}", self.store.display())));
         }
@@ -73,20 +88,37 @@ impl Service {
         service
     }
 
+    /// One that wants to know who calls, and so notes what it does, as in a school's daily use.
+    pub fn start_for_known(variables: &[(&str, &str)]) -> Self {
+        let mut create = Command::new(env!("CARGO_BIN_EXE_skoledok"));
+        create.args(["key", "create", "--tenant", TENANT, "--scope", "render"]);
+        let store = new_store();
+        let made = create.env("SKOLEDOK__STORE__URL", url(&store)).output().expect("skoledok starts");
+        assert!(made.status.success(), "no key was made: {}", String::from_utf8_lossy(&made.stderr));
+        let told = String::from_utf8(made.stdout).expect("a key is text");
+        let closed = [("SKOLEDOK__ACCESS__OPEN", "false"), ("SKOLEDOK__ACCESS__REQUESTS_PER_SECOND", "0")];
+        let mut service = Self::on(store, &[variables, &closed].concat());
+        service.authorization = format!("Bearer {}", told.trim());
+        service.await_ready();
+        std::thread::sleep(Duration::from_secs(1));
+        service
+    }
+
     fn unready(variables: &[(&str, &str)]) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let store = std::env::temp_dir().join(format!("skoledok-bench-{}-{number}.db", std::process::id()));
+        Self::on(new_store(), variables)
+    }
+
+    fn on(store: PathBuf, variables: &[(&str, &str)]) -> Self {
         let mut running = Running::start(
             Command::new(env!("CARGO_BIN_EXE_skoledok"))
                 .args(["serve", "--bind", "127.0.0.1:0"])
-                .env("SKOLEDOK__STORE__URL", format!("sqlite:{}", store.display()))
+                .env("SKOLEDOK__STORE__URL", url(&store))
                 .envs(variables.iter().copied())
                 .stdout(Stdio::piped()),
         );
         let line = running.first_line();
         let address = line.trim_start_matches("listening on http://").to_owned();
-        Self { running, address, store }
+        Self { running, address, authorization: String::new(), store }
     }
 
     fn await_ready(&self) {

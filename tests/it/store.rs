@@ -79,13 +79,22 @@ async fn exercise(url: &str) {
     assert!(mine.iter().all(|record| record.entry.tenant == TENANT));
     assert_eq!(one.audit_after(mine[9].seq, Some(TENANT), 5).await.expect("the store answers"), mine[10..15]);
 
+    // More than go into one statement, and none.
+    let many: Vec<_> = (0..1201).map(|number| entry(1000 + number, OTHER)).collect();
+    one.append_audit(&many).await.expect("entries can be added");
+    one.append_audit(&[]).await.expect("nothing can be added");
+    let (count, _) = other.verify_audit().await.expect("the store answers").expect("the log is whole");
+    assert_eq!(count, 1281);
+    let page = other.audit_after(80, None, 1000).await.expect("the store answers");
+    assert!(page.iter().map(|record| &record.entry).eq(&many[..1000]), "in the order in which they came");
+
     // What is changed, removed at the end, and removed between, shows.
     execute(url, "UPDATE audit SET result = 'x' WHERE seq = 40").await;
     assert_eq!(one.verify_audit().await.expect("the store answers"), Err(Fault::Changed(40)));
     execute(url, "UPDATE audit SET result = 'made' WHERE seq = 40").await;
     assert!(one.verify_audit().await.expect("the store answers").is_ok());
-    execute(url, "DELETE FROM audit WHERE seq = 80").await;
-    assert_eq!(one.verify_audit().await.expect("the store answers"), Err(Fault::End { expected: 80, found: 79 }));
+    execute(url, "DELETE FROM audit WHERE seq = 1281").await;
+    assert_eq!(one.verify_audit().await.expect("the store answers"), Err(Fault::End { expected: 1281, found: 1280 }));
     execute(url, "DELETE FROM audit WHERE seq = 7").await;
     assert_eq!(one.verify_audit().await.expect("the store answers"), Err(Fault::Gap(7)));
     one.close().await;
