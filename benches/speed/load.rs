@@ -162,9 +162,9 @@ pub fn repeat(address: &str, request: &[u8], callers: usize, time: Duration) -> 
 /// Each request another document, its number from an offset on.
 pub fn post_distinct(service: &Service, bodies: &Bodies, callers: usize, time: Duration, offset: usize) -> Figures {
     let path = format!("/v1/render/{}", bodies.kind.slug());
-    let who = [("Authorization", service.authorization.as_str())];
-    let who = if service.authorization.is_empty() { &[][..] } else { &who[..] };
-    run(&service.address, callers, time, |number| Cow::Owned(post_with(&path, who, &bodies.body(offset + number))))
+    let who = service.authorization.as_deref().map(|who| ("Authorization", who));
+    let request = |number| post_with(&path, who.as_slice(), &bodies.body(offset + number));
+    run(&service.address, callers, time, |number| Cow::Owned(request(number)))
 }
 
 /// One thread for all of them, so that they take little of the cores that they share with whoever is measured.

@@ -66,7 +66,7 @@ pub struct Service {
     running: Running,
     pub address: String,
     /// What a caller says of who it is, where that is asked for.
-    pub authorization: String,
+    pub authorization: Option<String>,
     store: PathBuf,
 }
 
@@ -81,11 +81,7 @@ impl Drop for Service {
 
 impl Service {
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        let service = Self::unready(variables);
-        service.await_ready();
-        // The spare starts behind it.
-        std::thread::sleep(Duration::from_secs(1));
-        service
+        Self::unready(variables).settled()
     }
 
     /// One that wants to know who calls, and so notes what it does, as in a school's daily use.
@@ -98,10 +94,15 @@ impl Service {
         let told = String::from_utf8(made.stdout).expect("a key is text");
         let closed = [("SKOLEDOK__ACCESS__OPEN", "false"), ("SKOLEDOK__ACCESS__REQUESTS_PER_SECOND", "0")];
         let mut service = Self::on(store, &[variables, &closed].concat());
-        service.authorization = format!("Bearer {}", told.trim());
-        service.await_ready();
+        service.authorization = Some(format!("Bearer {}", told.trim()));
+        service.settled()
+    }
+
+    fn settled(self) -> Self {
+        self.await_ready();
+        // The spare starts behind it.
         std::thread::sleep(Duration::from_secs(1));
-        service
+        self
     }
 
     fn unready(variables: &[(&str, &str)]) -> Self {
@@ -118,7 +119,7 @@ impl Service {
         );
         let line = running.first_line();
         let address = line.trim_start_matches("listening on http://").to_owned();
-        Self { running, address, authorization: String::new(), store }
+        Self { running, address, authorization: None, store }
     }
 
     fn await_ready(&self) {

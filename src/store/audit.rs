@@ -153,7 +153,8 @@ pub(super) async fn append(transaction: &mut Transaction<'static, Any>, entries:
         .fetch_one(&mut **transaction)
         .await?;
     let (mut seq, mut hash): (i64, Vec<u8>) = (head.try_get("seq")?, head.try_get("hash")?);
-    // Many in a statement: each is a way to the database and back.
+    // Many in a statement: each is a way to the database and back. The placeholders are written here, since sqlx's
+    // `QueryBuilder` writes `?` for `Any`, which PostgreSQL does not take.
     for entries in entries.chunks(ROWS) {
         let row = |row: usize| {
             let values: Vec<String> =
@@ -162,6 +163,7 @@ pub(super) async fn append(transaction: &mut Transaction<'static, Any>, entries:
         };
         let rows: Vec<String> = (0..entries.len()).map(row).collect();
         let insert = format!("INSERT INTO audit ({}) VALUES {}", COLUMNS.join(", "), rows.join(", "));
+        // A statement for each number of rows would fill what the connection keeps of them.
         let mut insert = sqlx::query(AssertSqlSafe(insert)).persistent(entries.len() == 1);
         for entry in entries {
             seq += 1;

@@ -2,9 +2,10 @@
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use skoledok::access::{ApiKey, Scopes, now};
+use skoledok::audit::Audit;
 use skoledok::document::OrgNumber;
 use skoledok::store::{
     Counted, Entry, Fault, JobRecord, Kept, Lane, Planned, Role, Settings, Step, Store, StoreError, Task, Turn,
@@ -339,6 +340,40 @@ fn a_writer_that_is_killed_leaves_a_store_that_opens() {
         &file.display().to_string(),
     ]));
     assert_eq!(checked.trim(), "ok");
+}
+
+#[test]
+fn entries_of_fifty_milliseconds_are_written_together() {
+    let file = output_folder("store-gathering").join("store.db");
+    drop(std::fs::remove_file(&file));
+    let url = format!("sqlite:{}", file.display());
+    let (transactions, most) = block_on(async {
+        let store = Store::open(&settings(&url), Role::Command).await.expect("the store opens");
+        execute(&url, "CREATE TABLE turn (seq BIGINT NOT NULL)").await;
+        execute(
+            &url,
+            "CREATE TRIGGER turns AFTER UPDATE ON audit_head WHEN NEW.seq <> OLD.seq \
+             BEGIN INSERT INTO turn VALUES (NEW.seq); END",
+        )
+        .await;
+        let (audit, writer) = Audit::start(store.clone());
+        let began = Instant::now();
+        for number in 0..300 {
+            audit.reserve().expect("there is room").enter(entry(number, TENANT));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(audit);
+        writer.await.expect("the writer ends");
+        let most = i64::try_from(began.elapsed().as_millis()).expect("it ends") / 50 + 1;
+        let (count, _) = store.verify_audit().await.expect("the store answers").expect("the log is whole");
+        assert_eq!(count, 300, "with nothing lost");
+        store.close().await;
+        let mut connection = sqlx::AnyConnection::connect(&url).await.expect("the database can be reached");
+        let transactions: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM turn").fetch_one(&mut connection).await.expect("there is a table");
+        (transactions, most)
+    });
+    assert!((1..=most).contains(&transactions), "{transactions} transactions where {most} have time");
 }
 
 #[test]
